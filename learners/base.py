@@ -1,0 +1,125 @@
+"""A learner: outputs and batch in, named losses out; the update is the same for all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow as tf
+import tf_keras
+
+Batch = Mapping[str, tf.Tensor]
+Named = dict[str, tf.Tensor]
+NOT_FINITE = "not finite: loss {name} at step "
+
+
+class Learner(tf_keras.Model):
+    """An encoder, and how it learns.
+
+    A subclass gives `losses_of` (and may give `scores_of`): dictionaries of name -> float32 `[batch]`,
+    the names being those of `loss_weights` and `scores`. The step minimises the weighted sum of the
+    losses' means over the global batch, plus the encoder's own regularisation; each loss and score is
+    reported under its own name, and the weighted sum as `loss`. `step` counts the steps made, also
+    those whose update a loss scale skipped. A loss that is not finite stops training with its name and
+    the step's number (`tf.errors.InvalidArgumentError`; not under XLA, which drops assertions).
+    """
+
+    best_score = "loss"
+    best_is_high = False
+
+    def __init__(
+        self,
+        encoder: tf_keras.Model,
+        loss_weights: Mapping[str, float],
+        scores: tuple[str, ...] = (),
+        seed: int = 0,
+    ) -> None:
+        super().__init__(name="learner")
+        self.encoder = encoder
+        self.loss_weights = dict(loss_weights)
+        self.seed = seed
+        self.step = tf.Variable(
+            0, False, dtype=tf.int64, name="step", aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA
+        )
+        self._means = {name: tf_keras.metrics.Mean(name=name) for name in ("loss", *loss_weights, *scores)}
+        for layer in encoder.submodules:
+            if hasattr(layer, "draw_from"):
+                layer.draw_from(self.step_seed)
+
+    def losses_of(self, batch: Batch, outputs: Batch) -> Named:
+        """Named losses, each float32 `[batch]`."""
+        raise NotImplementedError
+
+    def scores_of(self, batch: Batch, outputs: Batch) -> Named:
+        """Named numbers that are only reported, each float32 `[batch]`."""
+        return {}
+
+    def step_seed(self) -> tf.Tensor:
+        """A seed that is a function of run and step alone, int32 `[2]`."""
+        return tf.stack([tf.constant(self.seed & 0x7FFFFFFF, tf.int32), tf.cast(self.step, tf.int32)])
+
+    @property
+    def metrics(self) -> list[tf_keras.metrics.Metric]:
+        """The running means, which `fit` resets at the start of every epoch."""
+        return list(self._means.values())
+
+    def call(self, batch: Batch, training: bool = False) -> Named:
+        """The encoder's outputs for a batch, in float32; labels never reach it."""
+        outputs = self.encoder({name: batch[name] for name in self.encoder.input_names}, training=training)
+        return {name: tf.cast(value, tf.float32) for name, value in outputs.items()}
+
+    def train_step(self, batch: Batch) -> dict[str, tf.Tensor]:
+        """One update by the weighted mean losses; returns the running means."""
+        with tf.GradientTape() as tape:
+            outputs = self(batch, training=True)
+            losses = self._named_losses(batch, outputs)
+            self._assert_finite(losses)
+            total = self._total(losses)
+            scaled = self.optimizer.get_scaled_loss(total) if self._scales_loss else total
+        variables = self.encoder.trainable_variables
+        gradients = tape.gradient(scaled, variables)
+        if self._scales_loss:
+            gradients = self.optimizer.get_unscaled_gradients(gradients)
+        self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        self.step.assign_add(1)
+        return self._report(losses, self.scores_of(batch, outputs))
+
+    def test_step(self, batch: Batch) -> dict[str, tf.Tensor]:
+        """The same numbers without an update."""
+        outputs = self(batch, training=False)
+        return self._report(self._named_losses(batch, outputs), self.scores_of(batch, outputs))
+
+    @property
+    def _scales_loss(self) -> bool:
+        return isinstance(self.optimizer, tf_keras.mixed_precision.LossScaleOptimizer)
+
+    def _named_losses(self, batch: Batch, outputs: Batch) -> Named:
+        """`losses_of`, whose names must be those of the weights."""
+        losses = self.losses_of(batch, outputs)
+        if losses.keys() != self.loss_weights.keys():
+            raise ValueError(
+                f"losses are {sorted(losses)}, weights are given for {sorted(self.loss_weights)}"
+            )
+        return losses
+
+    def _assert_finite(self, losses: Named) -> None:
+        """Assertions that carry the number of the step (counted from 1), right in any graph of many steps."""
+        for name, value in losses.items():
+            message = [NOT_FINITE.format(name=name), self.step + 1]
+            tf.debugging.Assert(tf.reduce_all(tf.math.is_finite(value)), message)
+
+    def _total(self, losses: Named) -> tf.Tensor:
+        """Weighted sum of means over the global batch, as this replica's share of it."""
+        means = [self.loss_weights[name] * tf.reduce_mean(value) for name, value in losses.items()]
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        return tf.add_n([*means, *self.encoder.losses]) / replicas
+
+    def _report(self, losses: Named, scores: Named) -> dict[str, tf.Tensor]:
+        total = tf.add_n([self.loss_weights[name] * value for name, value in losses.items()])
+        for name, value in {"loss": total, **losses, **scores}.items():
+            self._means[name].update_state(value)
+        return {name: mean.result() for name, mean in self._means.items()}
+
+    def get_config(self) -> dict[str, Any]:
+        """Learners are rebuilt from a run's configuration, never from this."""
+        raise NotImplementedError("a learner is rebuilt from its run's config.json")

@@ -1,0 +1,48 @@
+"""Softmax cross-entropy over the classes, and every other `[batch]` output that has a weight."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import tensorflow as tf
+import tf_keras
+
+from learners.base import Batch, Learner, Named
+
+
+class Classify(Learner):
+    """Learns `logits` `[batch, classes]` against `label` int32 `[batch]`.
+
+    `label_smoothing` in 0..1 spreads that share of the target evenly over all classes (Szegedy et al.
+    2016, section 7). Reports `accuracy` and, with more than five classes, `top_5_accuracy`.
+    """
+
+    best_score = "accuracy"
+    best_is_high = True
+
+    def __init__(
+        self,
+        encoder: tf_keras.Model,
+        loss_weights: Mapping[str, float],
+        seed: int = 0,
+        label_smoothing: float = 0.0,
+    ) -> None:
+        classes = encoder.output_shape["logits"][-1]
+        super().__init__(encoder, loss_weights, ("accuracy", "top_5_accuracy")[: 1 + (classes > 5)], seed)
+        self.label_smoothing = label_smoothing
+
+    def losses_of(self, batch: Batch, outputs: Batch) -> Named:
+        """`cross_entropy` in nats, and the model's own terms that are weighted."""
+        logits = outputs["logits"]
+        target = tf.one_hot(batch["label"], logits.shape[-1])
+        target = target * (1 - self.label_smoothing) + self.label_smoothing / logits.shape[-1]
+        losses = {"cross_entropy": tf.nn.softmax_cross_entropy_with_logits(target, logits)}
+        return losses | {name: outputs[name] for name in self.loss_weights if name in outputs}
+
+    def scores_of(self, batch: Batch, outputs: Batch) -> Named:
+        """Whether the label is the highest, and among the five highest, logits."""
+        logits, label = outputs["logits"], tf.cast(batch["label"], tf.int32)
+        scores = {"accuracy": tf.cast(tf.argmax(logits, -1, tf.int32) == label, tf.float32)}
+        if logits.shape[-1] > 5:
+            scores["top_5_accuracy"] = tf.cast(tf.math.in_top_k(label, logits, 5), tf.float32)
+        return scores

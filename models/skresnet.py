@@ -1,0 +1,59 @@
+"""skResNet: skNet's units with residual sums taken after the second ReLU."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+import tf_keras
+from tf_keras import layers
+
+from models.layers import classifier_head, conv_bn_relu, image_input, pool, scaled
+from models.sknet import DEFAULTS, FAITHFUL, LIMITS
+from models.spec import ModelSpec, Options, Shapes, Stage
+
+
+def build(options: Options, shapes: Shapes) -> tf_keras.Model:
+    """Seventeen convolutions: widths change in a plain one before each pool, residual pairs stand between.
+
+    Input `image` `[batch, size, size, 1]`, 0 paper .. 1 ink; outputs `embedding`
+    `[batch, embedding_size]` (>= 0, of unit length with `normalize`) and `logits` `[batch, classes]`.
+    """
+    narrow, middle, wide = (scaled(filters, options["width"]) for filters in (64, 128, 256))
+    momentum = options["bn_momentum"]
+    image, x = image_input(shapes.image_size, options["pixels"])
+    x = conv_bn_relu(x, narrow, "conv1_1", momentum)
+    x = conv_bn_relu(x, narrow, "conv1_2", momentum)
+    x = pool(x, "pool1")
+    x = _residual(_residual(x, 2, momentum), 3, momentum)
+    x = pool(conv_bn_relu(x, middle, "conv4_1", momentum), "pool4")
+    x = _residual(_residual(x, 5, momentum), 6, momentum)
+    x = pool(conv_bn_relu(x, wide, "conv7_1", momentum), "pool7")
+    x = _residual(_residual(x, 8, momentum), 9, momentum)
+    x = pool(conv_bn_relu(x, wide, "conv10_1", momentum), "pool10")
+    outputs = classifier_head(x, options, shapes.num_classes)
+    return tf_keras.Model({"image": image}, outputs, name="skresnet")
+
+
+def _residual(x: tf.Tensor, block: int, momentum: float) -> tf.Tensor:
+    """Two convolutions, then the sum with the input; no activation after the sum."""
+    y = conv_bn_relu(x, x.shape[-1], f"conv{block}_1", momentum)
+    y = conv_bn_relu(y, x.shape[-1], f"conv{block}_2", momentum)
+    return layers.Add(name=f"sum{block}")([x, y])
+
+
+def recipe(options: Options) -> tuple[Stage, ...]:
+    """Published: Adam 1e-3 constant, batch 50, 14,000 steps. Default: cosine fall and random affine maps."""
+    if options["preset"] == "faithful":
+        return (Stage(max_steps=14_000, batch_size=50),)
+    return (Stage(max_steps=6_000, batch_size=64, schedule="cosine", warmup_steps=100, augment="affine"),)
+
+
+SPEC = ModelSpec(
+    name="skresnet",
+    paper="skResNet, Quick, Draw! classification and retrieval (course project, 2018)",
+    inputs=("image",),
+    build=build,
+    recipe=recipe,
+    defaults=DEFAULTS,
+    presets={"faithful": FAITHFUL},
+    limits=LIMITS,
+)

@@ -1,0 +1,90 @@
+"""A query: any file that holds a drawing, as it was given and as the network sees it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from common.errors import UserError
+from sketch.decode import decode
+from sketch.images import load_drawing
+from sketch.quickdraw import MAX_LINE_BYTES, load_json, parse_quickdraw
+from sketch.raster import rasterize
+from sketch.readers import BadDrawing, read_sketch
+from sketch.strokes import Sketch
+
+Pixels = NDArray[np.uint8]
+
+STROKES = (".svg", ".ndjson", ".json")
+BITMAPS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
+GIVEN_SIZE = 512
+
+
+@dataclass(frozen=True, eq=False)
+class Query:
+    """A drawing to look for.
+
+    `given` is what the user gave, uint8 `[h, w]` or RGB `[h, w, 3]`, at most 512 pixels a side; `seen` is
+    the network's input, uint8 `[size, size]`, 255 paper and 0 ink; `notes` say what was decided between.
+    """
+
+    name: str
+    given: Pixels
+    seen: Pixels
+    notes: tuple[str, ...]
+
+
+def read_query(path: Path, size: int, line: int = 1) -> Query:
+    """Read a bitmap, an SVG, a canvas JSON or line `line` (from 1) of an ndjson file.
+
+    Raises `UserError` for a missing file, an unknown kind of file, and where nothing is drawn.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in STROKES + BITMAPS:
+        known = ", ".join(name[1:] for name in BITMAPS + STROKES)
+        raise UserError(f"{path} is no drawing that can be read; give one of {known}")
+    if not path.is_file():
+        raise UserError(f"there is no file {path}; give a drawing, such as --query=sketch.png")
+    if suffix in BITMAPS:
+        loaded = load_drawing(path, size)
+        return Query(path.name, _at_most(decode(path).pixels, GIVEN_SIZE), loaded.pixels, loaded.notes)
+    name = f"{path.name}, line {line}" if suffix == ".ndjson" else path.name
+    sketch = _read_line(path, line) if suffix == ".ndjson" else read_sketch(path)
+    return Query(name, rasterize(sketch, GIVEN_SIZE), rasterize(sketch, size), ())
+
+
+def _read_line(path: Path, line: int) -> Sketch:
+    """The drawing on a line of an ndjson file; a query needs neither key nor class."""
+    try:
+        record = load_json(_line_of(path, line))
+        if type(record) is not dict:
+            raise BadDrawing("not_an_object", f"it is {type(record).__name__}, expected an object")
+        return parse_quickdraw(orjson.dumps({**record, "key_id": "query"}), "query").simplified()
+    except BadDrawing as bad:
+        reason = "nothing is drawn here" if bad.reason == "empty_drawing" else "no drawing that can be read"
+        raise UserError(f"{path}, line {line}: {reason} ({bad.detail})") from None
+
+
+def _line_of(path: Path, line: int) -> bytes:
+    """Line `line` of a file, counting lines that are not blank; never more than one line in memory."""
+    found = 0
+    with path.open("rb") as file:
+        while data := file.readline(MAX_LINE_BYTES + 1):
+            found += bool(data.strip())
+            if found == line:
+                return data
+    raise UserError(f"{path} has {found} lines; give a --line from 1 to {max(1, found)}")
+
+
+def _at_most(pixels: Pixels, side: int) -> Pixels:
+    """A picture made smaller where a side is longer than `side`, proportions kept."""
+    scale = side / max(pixels.shape[:2])
+    if scale >= 1:
+        return pixels
+    height, width = (max(1, round(length * scale)) for length in pixels.shape[:2])
+    return np.asarray(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA), np.uint8)

@@ -1,0 +1,78 @@
+"""Packaging of sketchspace; tool settings are in pyproject.toml."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+
+CORE = [
+    "absl-py>=2.5",
+    "ai-edge-litert>=2.3",
+    "google-crc32c>=1.7",
+    "importlib_resources>=6.5",
+    "matplotlib>=3.11",
+    "numpy<2.5",
+    "opencv-python-headless>=5.0,<5.1",
+    "orjson>=3.11",
+    "pillow<13",
+    "protobuf<7",
+    "pyarrow<26",
+    "requests>=2.32",
+    "scipy>=1.17",
+    "tensorboard>=2.21,<2.22",
+    "tensorflow>=2.21,<2.22",
+    "tensorflow-datasets>=4.9.10,<5",
+    "tf-keras>=2.21,<2.22",
+    "tqdm>=4.67",
+]
+DEV = [
+    "hypothesis>=6.150",
+    "mypy>=1.18",
+    "pytest>=9",
+    "ruff>=0.14",
+    "scikit-image>=0.26",
+    "scikit-learn>=1.8",
+    "types-requests",
+    "types-tqdm",
+]
+
+setup(
+    name="sketchspace",
+    version="0.1.0",
+    description="Learn what drawings look like, and find things by drawing them",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.11,<3.14",
+    packages=find_packages(
+        include=[
+            f"{room}{end}"
+            for room in (
+                "common",
+                "sketch",
+                "tfrecords",
+                "preprocess",
+                "models",
+                "learners",
+                "training",
+                "evaluation",
+                "retrieval",
+            )
+            for end in ("", ".*")
+        ]
+    ),
+    package_data={"preprocess": ["*.txt"]},
+    py_modules=["train", "evaluate", "retrieve"],
+    install_requires=CORE,
+    extras_require={"faiss": ["faiss-cpu>=1.15,<2"], "dev": [*DEV, "faiss-cpu>=1.15,<2"]},
+    entry_points={
+        "console_scripts": [
+            "sketchspace-preprocess=preprocess.__main__:console",
+            "sketchspace-records=tfrecords.__main__:console",
+            "sketchspace-train=train:console",
+            "sketchspace-evaluate=evaluate:console",
+            "sketchspace-retrieve=retrieve:console",
+        ]
+    },
+)

@@ -1,0 +1,1 @@
+"""The drawing itself: strokes, readers, pixels. NumPy and OpenCV only."""

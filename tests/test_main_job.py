@@ -1,0 +1,141 @@
+"""The whole path as a user types it, on the embedded sample set, in real processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+NOISE = re.compile(r"warning|^[IWE]\d{4} |traceback|cuda", re.IGNORECASE | re.MULTILINE)
+
+
+def command(where: Path, *arguments: str, status: int = 0) -> subprocess.CompletedProcess[str]:
+    """Run `python *arguments` in the folder `where`, as from a checkout, and check the exit status."""
+    env = {key: value for key, value in os.environ.items() if not key.startswith("TF_")}
+    env["PYTHONPATH"] = str(ROOT)
+    script = [str(ROOT / arguments[0])] if arguments[0].endswith(".py") else [arguments[0]]
+    done = subprocess.run(
+        [sys.executable, *script, *arguments[1:]],
+        cwd=where,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == status, done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def job(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which preprocess, train, evaluate and index have been run; nothing printed noise."""
+    where = tmp_path_factory.mktemp("job")
+    steps = [
+        ("-m", "preprocess", "--dataset=sample", "--out=data/sample", "--per_class=60"),
+        ("train.py", "--model=sknet", "--data=data/sample", "--run=runs/demo"),
+        ("evaluate.py", "--run=runs/demo"),
+        ("retrieve.py", "--run=runs/demo", "--index=data/sample"),
+    ]
+    more = {
+        "preprocess": ["--splits=train:40,validation:10,test:10", "--image_size=32"],
+        "train.py": ["--max_steps=100", "--set", "width=0.125", "--set", "embedding_size=64"],
+    }
+    for step in steps:
+        done = command(where, *step, *more.get(step[1] if step[0] == "-m" else step[0], []))
+        assert not NOISE.search(done.stderr), done.stderr
+        assert "\nwrote " in f"\n{done.stdout}" and "\nnext: python " in done.stdout
+    return where
+
+
+def test_evaluation_writes_contract_figures(job: Path) -> None:
+    metrics = json.loads((job / "runs/demo/eval-test/metrics.json").read_text())
+    manifest = json.loads((job / "data/sample/manifest.json").read_text())
+    for name in (
+        "accuracy",
+        "top_5_accuracy",
+        "map_all",
+        "precision_at_10",
+        "recall_at_10",
+        "acc_at_1",
+        "acc_at_10",
+    ):
+        assert 0 <= metrics[name] <= 1
+        assert len(metrics["definitions"][name]) > 20
+        low, high = metrics["intervals"][name]
+        assert low <= metrics[name] <= high
+    tested = manifest["counts"]["test"]["sketch"]
+    assert metrics["num_queries"] == tested and metrics["num_gallery"] == tested - 1
+    assert metrics["fingerprint"] == manifest["fingerprint"]
+    assert metrics["accuracy"] > 3 / len(manifest["classes"]), (
+        "a hundred steps are clearly better than chance"
+    )
+    for picture in ("confusion.png", "class_accuracy.png", "mistakes.png"):
+        assert cv2.imread(str(job / "runs/demo/eval-test" / picture)) is not None
+
+
+def test_query_answers_with_a_sheet_and_json(job: Path) -> None:
+    query = str(ROOT / "docs/images/query.png")
+    done = command(job, "retrieve.py", f"--query={query}", "--out=hits.png", "--json", "--top=5")
+    answer = json.loads(done.stdout.split("\nwrote ")[0])
+    distances = [hit["distance"] for hit in answer["hits"]]
+    assert len(distances) == 5 and distances == sorted(distances)
+    assert cv2.imread(str(job / "hits.png")) is not None
+
+
+def test_gallery_answers_when_run_and_data_are_gone(job: Path) -> None:
+    query = str(ROOT / "docs/images/query.png")
+    before = command(job, "retrieve.py", f"--query={query}", "--top=3").stdout
+    for name in ("runs", "data"):
+        (job / name).rename(job / f"{name}-away")
+    try:
+        assert command(job, "retrieve.py", f"--query={query}", "--top=3").stdout == before
+    finally:
+        for name in ("runs", "data"):
+            (job / f"{name}-away").rename(job / name)
+
+
+def test_training_again_is_quick_and_changes_nothing(job: Path) -> None:
+    weights = (job / "runs/demo/best/weights.data-00000-of-00001").read_bytes()
+    arguments = ["--max_steps=100", "--set", "width=0.125", "--set", "embedding_size=64"]
+    command(job, "train.py", "--model=sknet", "--data=data/sample", "--run=runs/demo", *arguments)
+    assert (job / "runs/demo/best/weights.data-00000-of-00001").read_bytes() == weights
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("evaluate.py", "--run=runs/nothing"), "no run folder runs/nothing"),
+        (("evaluate.py",), "--run is missing"),
+        (("evaluate.py", "--run=runs/demo", "--split=tset"), "no split 'tset'"),
+        (("evaluate.py", "--rnu=runs/demo"), "rnu"),
+        (("retrieve.py", "--query=nothing.png"), "nothing.png"),
+        (("-m", "preprocess", "--dataset=quickdrw", "--out=x"), "did you mean 'quickdraw'"),
+        (("-m", "preprocess", "--dataset=quickdraw", "--out=x", "--source=nowhere"), "nowhere"),
+    ],
+)
+def test_mistakes_are_one_line(job: Path, arguments: tuple[str, ...], says: str) -> None:
+    done = command(job, *arguments, status=2 if "rnu" in says else 1)
+    assert says in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    assert not (job / "x").exists()
+
+
+def test_readme_names_only_flags_that_exist() -> None:
+    text = (ROOT / "README.md").read_text() + (ROOT / "docs/data.md").read_text()
+    for script, source in {
+        "-m preprocess": "preprocess/__main__.py",
+        "train.py": "train.py",
+        "evaluate.py": "evaluate.py",
+        "retrieve.py": "retrieve.py",
+    }.items():
+        known = set(re.findall(r'DEFINE_\w+\(\s*"(\w+)"', (ROOT / source).read_text()))
+        for line in re.findall(rf"python {script}((?:[^\n`]|\\\n)*)", text):
+            for flag in re.findall(r"--(?:no)?(\w+)", line.replace("\\\n", " ")):
+                assert flag in known, f"{script} has no --{flag}"

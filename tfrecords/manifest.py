@@ -1,0 +1,130 @@
+"""What a data set folder says of itself."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from common.errors import UserError
+from common.files import read_json, write_json
+from tfrecords.schema import SCHEMA_VERSION
+
+FILE_NAME = "manifest.json"
+SHARD_NAME = re.compile(r"[a-z][a-z0-9_]*-([a-z][a-z0-9_]*)\.tfrecord-\d{5}-of-\d{5}")
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Contents and origin of a data set folder, stored as `manifest.json`.
+
+    `counts` is split -> domain -> examples; `dropped` is reason -> lines; `sources` lists each file's
+    name, bytes and sha256; `shards` maps each shard file to its examples, bytes and sha256; `notes`
+    counts what is fewer than asked. `fingerprint` identifies which example is in which split and in
+    which order: equal fingerprints mean equal splits, whatever the image size.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    counts: dict[str, dict[str, int]]
+    dropped: dict[str, int]
+    image_size: int
+    seed: int
+    options: dict[str, Any]
+    sources: list[dict[str, Any]]
+    licence: str
+    citation: str
+    fingerprint: str
+    shards: dict[str, dict[str, Any]]
+    has_strokes: bool = True
+    has_images: bool = True
+    notes: dict[str, int] = field(default_factory=dict)
+    schema_version: int = SCHEMA_VERSION
+
+    @property
+    def num_classes(self) -> int:
+        """How many classes the labels run over."""
+        return len(self.classes)
+
+    def num_examples(self, split: str) -> int:
+        """Examples of a split over all domains; an unknown split is a `UserError`."""
+        if split not in self.counts:
+            raise UserError(f"data set {self.name} has no split '{split}'; it has {', '.join(self.counts)}")
+        return sum(self.counts[split].values())
+
+    def shard_files(self, split: str) -> list[str]:
+        """Names of a split's shards in order."""
+        self.num_examples(split)
+        return sorted(name for name in self.shards if name.startswith(f"{self.name}-{split}.tfrecord-"))
+
+    def num_bytes(self, split: str) -> int:
+        """Bytes of a split's shards."""
+        return sum(self.shards[name]["bytes"] for name in self.shard_files(split))
+
+    def save(self, folder: Path) -> None:
+        """Write `manifest.json` into a folder."""
+        write_json(folder / FILE_NAME, dataclasses.asdict(self))
+
+    @staticmethod
+    def load(folder: Path) -> Manifest:
+        """Read and check `manifest.json`; another schema, missing or wrong fields are a `UserError`."""
+        if not folder.is_dir():
+            raise UserError(
+                f"no data set folder {folder}; make one with: python -m preprocess --out={folder}"
+            )
+        values = read_json(folder / FILE_NAME)
+        version = values.get("schema_version")
+        if version != SCHEMA_VERSION:
+            raise UserError(
+                f"{folder} has schema version {version}, expected {SCHEMA_VERSION}; make it again"
+            )
+        try:
+            counts = {split: values["counts"][split] for split in sorted(values["counts"], key=_split_order)}
+            manifest = Manifest(**{**values, "classes": tuple(values["classes"]), "counts": counts})
+            _check(manifest)
+        except (TypeError, KeyError, AttributeError, ValueError) as error:
+            raise UserError(
+                f"{folder / FILE_NAME} is not a manifest ({error}); make the data set again"
+            ) from None
+        return manifest
+
+
+def _split_order(split: str) -> tuple[int, str]:
+    order = ("train", "validation", "test")
+    return (order.index(split) if split in order else len(order)), split
+
+
+def _check(manifest: Manifest) -> None:
+    """Raise ValueError, TypeError or KeyError where a field could mislead a reader of the folder."""
+    _expect(type(manifest.name) is str, "name is not a string")
+    _expect(type(manifest.fingerprint) is str, "fingerprint is not a string")
+    _expect(manifest.classes and all(type(name) is str for name in manifest.classes), "classes are not names")
+    _expect(len(set(manifest.classes)) == manifest.num_classes, "a class is there twice")
+    _expect(type(manifest.image_size) is int and 1 <= manifest.image_size <= 8192, "image_size is no size")
+    for split, domains in manifest.counts.items():
+        _expect(
+            all(_count(number) for number in domains.values()), f"counts of {split} are not whole numbers"
+        )
+    for name, shard in manifest.shards.items():
+        match = SHARD_NAME.fullmatch(name)
+        _expect(
+            match is not None
+            and match[1] in manifest.counts
+            and name.startswith(f"{manifest.name}-{match[1]}."),
+            f"'{name}' is no name of a shard",
+        )
+        _expect(
+            _count(shard["examples"]) and _count(shard["bytes"]) and type(shard["sha256"]) is str,
+            f"shard {name} lacks examples, bytes or sha256",
+        )
+
+
+def _count(value: Any) -> bool:
+    return type(value) is int and value >= 0
+
+
+def _expect(holds: Any, otherwise: str) -> None:
+    if not holds:
+        raise ValueError(otherwise)

@@ -1,0 +1,138 @@
+"""`preview.png`: a contact sheet of a data set folder, a few drawings of each class."""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+from functools import lru_cache
+from itertools import islice
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from common.files import write_bytes
+from tfrecords.dataset import DatasetFolder, decode_image
+
+FILE_NAME = "preview.png"
+MAX_CLASSES = 400
+MAX_RECORDS = 20_000
+"""How many records are looked through for drawings; a class that does not occur among them shows fewer."""
+
+PAPER, INK, QUIET, FRAME = 255, 32, 112, 224
+TILE, GAP, MARGIN, HEADER, NAME, GUTTER = 72, 8, 40, 96, 132, 36
+ROW = TILE + GAP
+Pixels = NDArray[np.uint8]
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+
+
+def write_preview(folder: DatasetFolder) -> Path:
+    """Draw the contact sheet of a folder's first split into it, whole or not at all; returns its path."""
+    columns, drawings = layout(min(folder.manifest.num_classes, MAX_CLASSES))
+    sheet = draw_sheet(folder, pick(folder, drawings), columns, drawings)
+    buffer = io.BytesIO()
+    sheet.save(buffer, "PNG")
+    path = folder.path / FILE_NAME
+    write_bytes(path, buffer.getvalue())
+    return path
+
+
+def layout(num_classes: int) -> tuple[int, int]:
+    """Columns of classes, and drawings of each: (columns, drawings), wide rows for few classes."""
+    columns = 1 if num_classes <= 12 else 2 if num_classes <= 40 else 3 if num_classes <= 120 else 4
+    return columns, (12, 6, 4, 3)[columns - 1]
+
+
+def pick(folder: DatasetFolder, drawings: int) -> dict[int, list[Pixels]]:
+    """The first pictures of each label in a folder's first split: label -> uint8 `[size, size]` pictures."""
+    wanted = min(folder.manifest.num_classes, MAX_CLASSES)
+    found: dict[int, list[Pixels]] = {label: [] for label in range(wanted)}
+    missing = wanted * drawings
+    for record in islice(folder.records(next(iter(folder.manifest.counts))), MAX_RECORDS):
+        pictures = found.get(record.label)
+        if pictures is not None and len(pictures) < drawings:
+            pictures.append(decode_image(record, folder.manifest.image_size))
+            missing -= 1
+            if not missing:
+                break
+    return found
+
+
+def draw_sheet(
+    folder: DatasetFolder, pictures: dict[int, list[Pixels]], columns: int, drawings: int
+) -> Image.Image:
+    """Rows of class name and drawings under a title line, in `columns` columns that are read downwards."""
+    manifest = folder.manifest
+    rows = -(-len(pictures) // columns)
+    step = NAME + drawings * ROW + GUTTER
+    hidden = manifest.num_classes - len(pictures)
+    size = (2 * MARGIN + columns * step - GUTTER, HEADER + rows * ROW + MARGIN + (24 if hidden else 0))
+    sheet = Image.new("L", size, PAPER)
+    draw = ImageDraw.Draw(sheet)
+    total = sum(manifest.num_examples(split) for split in manifest.counts)
+    facts = f"{total:,} examples, {manifest.num_classes:,} classes, {manifest.image_size} px"
+    _write(draw, (MARGIN, 28), manifest.name, 24, INK, size[0] - 2 * MARGIN)
+    _write(
+        draw, (MARGIN, 60), f"{facts}, fingerprint {manifest.fingerprint}", 14, QUIET, size[0] - 2 * MARGIN
+    )
+    for place, (label, row) in enumerate(pictures.items()):
+        corner = (MARGIN + place // rows * step, HEADER + place % rows * ROW)
+        _draw_row(sheet, draw, corner, manifest.classes[label], row)
+    if hidden:
+        _write(draw, (MARGIN, size[1] - MARGIN), f"and {hidden:,} classes more", 14, QUIET, NAME * 2)
+    return sheet
+
+
+def _draw_row(
+    sheet: Image.Image, draw: ImageDraw.ImageDraw, corner: tuple[int, int], name: str, row: list[Pixels]
+) -> None:
+    left, top = corner
+    _write(draw, (left, top + TILE // 2), name, 15, INK, NAME - 2 * GAP, anchor="lm")
+    for place, picture in enumerate(row):
+        x = left + NAME + place * ROW
+        draw.rectangle((x - 1, top - 1, x + TILE, top + TILE), outline=FRAME)
+        sheet.paste(Image.fromarray(_fit(picture)), (x, top))
+
+
+def _fit(picture: Pixels) -> Pixels:
+    """A picture as uint8 `[TILE, TILE]`; small ones keep their size and get paper around."""
+    side = len(picture)
+    if side > TILE:
+        return np.asarray(cv2.resize(picture, (TILE, TILE), interpolation=cv2.INTER_AREA), np.uint8)
+    if side <= TILE // 2:
+        picture = np.asarray(cv2.resize(picture, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC), np.uint8)
+        return _fit(picture)
+    around = (TILE - side) // 2
+    tile = np.full((TILE, TILE), 255, np.uint8)
+    tile[around : around + side, around : around + side] = picture
+    return tile
+
+
+def _write(
+    draw: ImageDraw.ImageDraw,
+    at: tuple[int, int],
+    text: str,
+    size: int,
+    grey: int,
+    room: int,
+    anchor: str = "la",
+) -> None:
+    font = _font(size, text.isascii())
+    if font.getlength(text) > room:
+        while text and font.getlength(text + "...") > room:
+            text = text[:-1]
+        text = text.rstrip() + "..."
+    draw.text(at, text, fill=grey, font=font, anchor=anchor)
+
+
+@lru_cache(maxsize=8)
+def _font(size: int, english: bool) -> Font:
+    """Pillow's own font has English letters only; other alphabets get the file that Matplotlib brings."""
+    matplotlib = None if english else importlib.util.find_spec("matplotlib")
+    if matplotlib is not None and matplotlib.origin:
+        path = Path(matplotlib.origin).parent / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf"
+        if path.is_file():
+            return ImageFont.truetype(path, round(0.92 * size))
+    return ImageFont.load_default(size)

@@ -1,0 +1,125 @@
+"""Shards to `tf.data` batches, parsed after batching."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import tensorflow as tf
+
+from common.errors import UserError
+from tfrecords.dataset import DatasetFolder
+
+Batch = dict[str, tf.Tensor]
+Augment = Callable[[Batch, tf.Tensor], Batch]
+SHUFFLE_BUFFER = 16_384
+_SPEC = {
+    "key": tf.io.FixedLenFeature([], tf.string),
+    "label": tf.io.FixedLenFeature([], tf.int64),
+    "domain": tf.io.FixedLenFeature([], tf.int64),
+    "instance": tf.io.FixedLenFeature([], tf.int64),
+    "image": tf.io.FixedLenFeature([], tf.string),
+}
+
+
+def parse_batch(serialized: tf.Tensor, image_size: int) -> Batch:
+    """Serialised examples `[batch]` to a batch dictionary.
+
+    `image` is float32 `[batch, size, size, 1]`, 0 paper .. 1 ink; `label`, `instance`, `domain` are
+    int32 `[batch]`; `key` is string `[batch]`.
+    """
+    parsed = tf.io.parse_example(serialized, _SPEC)
+    pixels = tf.map_fn(
+        lambda png: tf.io.decode_png(png, channels=1), parsed["image"], fn_output_signature=tf.uint8
+    )
+    pixels = tf.reshape(pixels, [-1, image_size, image_size, 1])
+    numbers = {name: tf.cast(parsed[name], tf.int32) for name in ("label", "instance", "domain")}
+    return {"image": 1.0 - tf.cast(pixels, tf.float32) / 255.0, "key": parsed["key"], **numbers}
+
+
+def eval_batches(folder: DatasetFolder, split: str, batch_size: int) -> tf.data.Dataset:
+    """All examples of a split once, in stored order; the last batch may be smaller."""
+    size = _image_size(folder)
+    files = [str(path) for path in folder.shard_paths(split)]
+    batches = tf.data.TFRecordDataset(files).batch(batch_size)
+    parsed = batches.map(lambda data: parse_batch(data, size), num_parallel_calls=tf.data.AUTOTUNE)
+    return _sharded(parsed.prefetch(tf.data.AUTOTUNE))
+
+
+@dataclass(frozen=True)
+class TrainingInput:
+    """Endless training batches that are a pure function of (seed, step).
+
+    Every epoch visits each example at most once, in an order drawn from seed and epoch; the incomplete
+    last batch of an epoch is left out. Starting at step n gives what an uninterrupted run gets from
+    step n on. `augment(batch, seed)` gets an int32 `[2]` seed that is different at every step.
+    """
+
+    folder: DatasetFolder
+    batch_size: int
+    seed: int
+    augment: Augment | None = None
+    split: str = "train"
+
+    def __post_init__(self) -> None:
+        total = self.folder.manifest.num_examples(self.split)
+        if self.batch_size > total:
+            raise UserError(
+                f"batch_size={self.batch_size} is more than the {total} examples of '{self.split}'; lower it"
+            )
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Whole batches in one pass over the split."""
+        return self.folder.manifest.num_examples(self.split) // self.batch_size
+
+    def batches(self, start_step: int = 0) -> tf.data.Dataset:
+        """Batches from `start_step` on; what was passed over is read but not parsed."""
+        size = _image_size(self.folder)
+        epoch, passed = divmod(start_step, self.steps_per_epoch)
+        epochs = tf.data.Dataset.counter(tf.constant(epoch, tf.int64))
+        serialized = epochs.flat_map(self._epoch).skip(passed).enumerate(tf.constant(start_step, tf.int64))
+
+        def parse(step: tf.Tensor, data: tf.Tensor) -> Batch:
+            batch = parse_batch(data, size)
+            if self.augment is None:
+                return batch
+            return self.augment(batch, tf.stack([tf.constant(self.seed, tf.int32), tf.cast(step, tf.int32)]))
+
+        parsed = serialized.map(parse, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        return _sharded(parsed.prefetch(tf.data.AUTOTUNE))
+
+    def _epoch(self, epoch: tf.Tensor) -> tf.data.Dataset:
+        files = [str(path) for path in self.folder.shard_paths(self.split)]
+        seed = epoch * 1_000_003 + self.seed
+        shards = _shuffle(tf.data.Dataset.from_tensor_slices(files), len(files), seed)
+        records = shards.interleave(tf.data.TFRecordDataset, cycle_length=4, block_length=16)
+        return _shuffle(records, SHUFFLE_BUFFER, seed + 1).batch(self.batch_size, drop_remainder=True)
+
+
+def _shuffle(strings: tf.data.Dataset, buffer: int, seed: tf.Tensor) -> tf.data.Dataset:
+    """`strings.shuffle(buffer, seed)` for a seed that is a tensor, which the method does not take."""
+    variant = tf.raw_ops.ShuffleDataset(
+        input_dataset=tf.data.experimental.to_variant(strings),
+        buffer_size=tf.constant(buffer, tf.int64),
+        seed=seed,
+        seed2=tf.constant(0, tf.int64),
+        output_types=[tf.string],
+        output_shapes=[[]],
+        reshuffle_each_iteration=False,
+    )
+    return tf.data.experimental.from_variant(variant, tf.TensorSpec([], tf.string))
+
+
+def _image_size(folder: DatasetFolder) -> int:
+    if not folder.manifest.has_images:
+        raise UserError(f"{Path(folder.path)} has no images; make it again with --image_size")
+    return folder.manifest.image_size
+
+
+def _sharded(dataset: tf.data.Dataset) -> tf.data.Dataset:
+    """Several workers each take their share of the elements, not of the files."""
+    options = tf.data.Options()
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
+    return dataset.with_options(options)

@@ -1,0 +1,68 @@
+"""One record for every example of every data set, and its bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, cast, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tfrecords.wire import Value, decode_example, encode_example
+
+SCHEMA_VERSION = 1
+Domain = Literal["sketch", "photo"]
+DOMAINS: tuple[str, ...] = get_args(Domain)
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
+    """One example.
+
+    `key` is unique in its data set; `label` is the index of `class_name` in the manifest's classes.
+    `instance` numbers the object that was drawn or photographed (-1 where the data has no pairs).
+    `strokes` is float32 `[points, 3]`: absolute x, y in source units and 1 on the last point of each
+    stroke. `image` is a grey PNG `[size, size]`, 255 paper and 0 ink. One of the two may be missing.
+    """
+
+    key: str
+    label: int
+    class_name: str
+    domain: Domain = "sketch"
+    instance: int = -1
+    strokes: NDArray[np.float32] | None = None
+    image: bytes | None = None
+
+
+def serialize(record: Record) -> bytes:
+    """A record as a serialised `tf.train.Example`."""
+    features: dict[str, Value] = {
+        "key": record.key.encode(),
+        "label": record.label,
+        "class_name": record.class_name.encode(),
+        "domain": DOMAINS.index(record.domain),
+        "instance": record.instance,
+    }
+    if record.strokes is not None:
+        features["strokes"] = record.strokes.reshape(-1)
+    if record.image is not None:
+        features["image"] = record.image
+    return encode_example(features)
+
+
+def parse(data: bytes) -> Record:
+    """The inverse of `serialize`; raises ValueError where the bytes are not a record of this schema."""
+    values = decode_example(data)
+    try:
+        strokes = cast("NDArray[np.float32] | None", values.get("strokes"))
+        return Record(
+            key=cast(bytes, values["key"]).decode(),
+            label=cast(int, values["label"]),
+            class_name=cast(bytes, values["class_name"]).decode(),
+            domain=cast(Domain, DOMAINS[cast(int, values["domain"])]),
+            instance=cast(int, values["instance"]),
+            strokes=None if strokes is None else strokes.reshape(-1, 3),
+            image=cast("bytes | None", values.get("image")),
+        )
+    except (KeyError, IndexError, AttributeError, TypeError) as error:
+        raise ValueError(f"not a record of schema {SCHEMA_VERSION}: {error!r}") from None

@@ -1,0 +1,117 @@
+"""Train a model on a data set folder; the same command again goes on where it stopped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from absl import flags
+
+from common import cli, quiet
+from common.errors import UserError
+
+if TYPE_CHECKING:
+    from training.session import Request
+
+FLAGS = flags.FLAGS
+flags.DEFINE_string("model", None, "Which model; --list_models names them. Example: --model=sknet")
+flags.DEFINE_string(
+    "data", None, "Data set folder made by python -m preprocess. Example: --data=data/quickdraw"
+)
+flags.DEFINE_string("run", None, "Folder of the run, new or to go on with. Example: --run=runs/sknet")
+flags.DEFINE_integer(
+    "max_steps", 0, "Steps of every stage; 0 takes the recipe's. Example: --max_steps=6000", 0
+)
+flags.DEFINE_integer(
+    "batch_size", 0, "Examples a step, over all replicas; 0 takes the recipe's. Example: --batch_size=64", 0
+)
+flags.DEFINE_multi_string(
+    "set", [], "An option of the model or its recipe; may be repeated. Example: --set width=0.5"
+)
+flags.DEFINE_integer(
+    "seed", 0, "Decides weights, order, dropout and augmentation. Example: --seed=1", 0, 2**31 - 1
+)
+flags.DEFINE_integer(
+    "save_steps", 0, "Steps between checkpoints; 0 is one epoch, at most 1,000. Example: --save_steps=200", 0
+)
+flags.DEFINE_integer(
+    "keep_checkpoints", 2, "How many of the last checkpoints stay. Example: --keep_checkpoints=5", 1
+)
+flags.DEFINE_integer(
+    "patience", 0, "Stop after so many checkpoints without a better score; 0 never. Example: --patience=5", 0
+)
+flags.DEFINE_integer(
+    "steps_per_execution", 4, "Steps in one call of the graph. Example: --steps_per_execution=1", 1
+)
+flags.DEFINE_integer(
+    "virtual_devices",
+    0,
+    "Cut the CPU into so many replicas, to try several. Example: --virtual_devices=2",
+    0,
+    8,
+)
+flags.DEFINE_enum(
+    "precision", "float32", ["float32", "mixed_bfloat16", "mixed_float16"], "Float type of the layers."
+)
+flags.DEFINE_bool("xla", False, "Compile the step with XLA (slower on most CPUs).")
+flags.DEFINE_bool("deterministic", False, "Repeat bit for bit, also over interruptions (slower).")
+flags.DEFINE_bool("dry_run", False, "Print configuration and shapes, make one step, write nothing.")
+flags.DEFINE_bool("list_models", False, "Print the models, one a line, and stop.")
+
+
+def main(argv: list[str]) -> None:
+    """Check the flags, train every stage of the recipe, export, say what was written."""
+    if argv:
+        raise UserError(f"unexpected argument '{argv[0]}'; every argument is a flag, see --help")
+    for name in () if FLAGS.list_models else ("model", "data") if FLAGS.dry_run else ("model", "data", "run"):
+        if not FLAGS[name].value:
+            raise UserError(f"--{name} is missing; {FLAGS[name].help}")
+    quiet.import_tensorflow()
+    from models.registry import MODELS
+
+    if FLAGS.list_models:
+        for spec in MODELS.values():
+            print(f"{spec.name:<12} {spec.paper}")
+        return
+    from training.session import dry_run, open_session, train
+
+    session = open_session(_request())
+    if FLAGS.dry_run:
+        for line in dry_run(session):
+            print(line)
+        return
+    for line in train(session):
+        print(line)
+    print(f"next: python evaluate.py --run={FLAGS.run}")
+
+
+def _request() -> Request:
+    from training.recipe import parse_settings
+    from training.session import Request
+
+    settings = parse_settings(FLAGS.set)
+    settings |= {name: str(FLAGS[name].value) for name in ("max_steps", "batch_size") if FLAGS[name].value}
+    return Request(
+        model=FLAGS.model,
+        data=Path(FLAGS.data),
+        run=Path(FLAGS.run or "dry-run"),
+        settings=settings,
+        seed=FLAGS.seed,
+        save_steps=FLAGS.save_steps,
+        patience=FLAGS.patience,
+        keep_checkpoints=FLAGS.keep_checkpoints,
+        steps_per_execution=FLAGS.steps_per_execution,
+        virtual_devices=FLAGS.virtual_devices,
+        precision=FLAGS.precision,
+        xla=FLAGS.xla,
+        deterministic=FLAGS.deterministic,
+    )
+
+
+def console() -> None:
+    """Entry point of `sketchspace-train`."""
+    cli.run(main)
+
+
+if __name__ == "__main__":
+    console()

@@ -1,0 +1,62 @@
+"""A trained encoder for others: a SavedModel, and a LiteRT file that answers queries without TensorFlow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import tensorflow as tf
+import tf_keras
+
+from common.files import whole_folder, write_bytes, write_json
+from common.quiet import quiet_native_code
+from training.runs import SCHEMA_VERSION, Run
+
+
+def export_run(run: Run) -> Path:
+    """Write `export/` of a run from its best weights, in float32 whatever it was trained in.
+
+    Both files take `image` float32 `[n, size, size, 1]` (0 paper .. 1 ink) under the signature
+    `serving_default` and give `embedding` `[n, D]` and, for classifiers, `logits` `[n, classes]`.
+    """
+    policy = tf_keras.mixed_precision.global_policy()
+    tf_keras.mixed_precision.set_global_policy("float32")
+    try:
+        encoder = run.load_best()
+    finally:
+        tf_keras.mixed_precision.set_global_policy(policy)
+    with whole_folder(run.export) as folder, quiet_native_code():
+        signature = _signature(encoder)
+        saved = str(folder / "saved_model")
+        tf.saved_model.save(encoder, saved, signatures=signature)
+        converter = tf.lite.TFLiteConverter.from_saved_model(saved)
+        write_bytes(folder / "encoder.tflite", converter.convert())
+        write_json(folder / "encoder.json", _description(run, encoder))
+    return run.export
+
+
+def _signature(encoder: tf_keras.Model) -> tf.types.experimental.ConcreteFunction:
+    specs = {
+        name: tf.TensorSpec([None, *tensor.shape[1:]], tensor.dtype, name)
+        for name, tensor in zip(encoder.input_names, encoder.inputs, strict=True)
+    }
+
+    @tf.function(input_signature=[specs])
+    def serve(inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        return encoder(inputs, training=False)
+
+    return serve.get_concrete_function()
+
+
+def _description(run: Run, encoder: tf_keras.Model) -> dict[str, object]:
+    config = run.config()
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "model": config["model"],
+        "run": run.path.name,
+        "inputs": list(encoder.input_names),
+        "image_size": config["dataset"]["image_size"],
+        "channels": 1,
+        "embedding_size": int(encoder.output_shape["embedding"][-1]),
+        "classes": config["dataset"]["classes"],
+        "fingerprint": config["dataset"]["fingerprint"],
+    }

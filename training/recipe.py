@@ -1,0 +1,107 @@
+"""From a model's name and the user's settings to a run's full configuration."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from common.errors import UserError, unknown_name
+from models.registry import check_limits, parse_as, resolve_options
+from models.spec import ModelSpec, Stage
+from tfrecords.dataset import DatasetFolder
+from training.augment import AUGMENTS
+from training.optimizers import OPTIMIZERS, SCHEDULES
+from training.runs import SCHEMA_VERSION
+
+_FIXED = ("name", "learner", "loss_weights")
+_LIMITS = {
+    "max_steps": (1, 10**9),
+    "batch_size": (1, 10**6),
+    "learning_rate": (1e-12, 1e6),
+    "warmup_steps": (0, 10**9),
+    "weight_decay": (0.0, 1e3),
+    "clip": (0.0, 1e9),
+    "label_smoothing": (0.0, 0.99),
+}
+
+
+def parse_settings(texts: list[str]) -> dict[str, str]:
+    """`["width=0.5", "augment=none"]` as a dictionary; anything else is a `UserError`."""
+    settings = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not key or not value:
+            raise UserError(f"--set {text}: expected key=value, such as --set width=0.5")
+        settings[key] = value
+    return settings
+
+
+def make_recipe(spec: ModelSpec, settings: Mapping[str, str]) -> tuple[dict[str, Any], tuple[Stage, ...]]:
+    """The model's options and its stages with the user's settings applied.
+
+    A key that is an option of the model sets it; `STAGE.key` or a field of a stage changes that stage
+    or all stages. Raises UserError for unknown keys and texts of the wrong type.
+    """
+    numbers = [field.name for field in dataclasses.fields(Stage) if field.name not in _FIXED]
+    mine = {key: text for key, text in settings.items() if key in spec.defaults}
+    options = resolve_options(spec, mine)
+    stages = spec.recipe(options)
+    for key, text in settings.items():
+        if key in mine:
+            continue
+        where, _, field = key.rpartition(".")
+        if field not in numbers or (where and where not in [stage.name for stage in stages]):
+            raise unknown_name("setting", key, [*spec.defaults, *numbers])
+        stages = tuple(
+            dataclasses.replace(stage, **{field: parse_as(key, text, getattr(Stage(), field))})
+            if where in ("", stage.name)
+            else stage
+            for stage in stages
+        )
+    for stage in stages:
+        _check(stage)
+    return options, stages
+
+
+def _check(stage: Stage) -> None:
+    """Raise UserError where a number of a stage makes no sense."""
+    if stage.augment not in AUGMENTS:
+        raise unknown_name("augmentation", stage.augment, AUGMENTS)
+    if stage.optimizer not in OPTIMIZERS:
+        raise unknown_name("optimizer", stage.optimizer, OPTIMIZERS)
+    if stage.schedule not in SCHEDULES:
+        raise unknown_name("schedule", stage.schedule, SCHEDULES)
+    for key, allowed in _LIMITS.items():
+        check_limits(f"stage {stage.name}: {key}", getattr(stage, key), allowed)
+    try:
+        re.compile(stage.trainable)
+    except re.error as error:
+        raise UserError(f"trainable={stage.trainable} is no regular expression ({error})") from None
+
+
+def make_config(
+    spec: ModelSpec,
+    options: Mapping[str, Any],
+    stages: tuple[Stage, ...],
+    folder: DatasetFolder,
+    **numerics: Any,
+) -> dict[str, Any]:
+    """What `config.json` of a run holds: model, options, data, stages and numerics."""
+    manifest = folder.manifest
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "model": spec.name,
+        "paper": spec.paper,
+        "model_options": dict(options),
+        "dataset": {
+            "path": str(folder.path),
+            "name": manifest.name,
+            "fingerprint": manifest.fingerprint,
+            "image_size": manifest.image_size,
+            "classes": list(manifest.classes),
+        },
+        "stages": [dataclasses.asdict(stage) for stage in stages],
+        **numerics,
+    }

@@ -1,0 +1,154 @@
+"""One training session: from what was asked for to an exported run. Flags end above this file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import tf_keras
+
+from common.errors import UserError
+from models.registry import model_spec
+from models.spec import Shapes, Stage
+from tfrecords.dataset import DatasetFolder
+from tfrecords.reader import eval_batches
+from training.adapt import adapt_layers
+from training.estimator import EvalSpec, RunConfig, TrainSpec, compile_learner, one_step, train_and_evaluate
+from training.export import export_run
+from training.inputs import training_input
+from training.journal import Journal
+from training.recipe import make_config, make_recipe
+from training.runs import Run, flat
+from training.strategy import make_strategy, set_numerics
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a user asks for. `settings` are texts by key, as `--set` takes them."""
+
+    model: str
+    data: Path
+    run: Path
+    settings: Mapping[str, str] = field(default_factory=dict)
+    seed: int = 0
+    save_steps: int = 0
+    patience: int = 0
+    keep_checkpoints: int = 2
+    steps_per_execution: int = 4
+    virtual_devices: int = 0
+    precision: str = "float32"
+    xla: bool = False
+    deterministic: bool = False
+
+
+@dataclass(frozen=True)
+class Session:
+    """A request made concrete: configuration, stages, data and how to run."""
+
+    config: dict[str, Any]
+    stages: tuple[Stage, ...]
+    folder: DatasetFolder
+    run_config: RunConfig
+    patience: int
+
+    def build_encoder(self) -> tf_keras.Model:
+        """A fresh encoder under the run's strategy; its weights follow from the seed."""
+        spec = model_spec(self.config["model"])
+        shapes = Shapes(self.folder.manifest.image_size, self.folder.manifest.num_classes)
+        set_numerics(self.config["seed"], self.config["deterministic"], self.config["precision"])
+        with self.run_config.train_distribute.scope():
+            return spec.build(self.config["model_options"], shapes)
+
+
+def open_session(request: Request) -> Session:
+    """Check a request against model and data; nothing is built and nothing is written."""
+    spec = model_spec(request.model)
+    options, stages = make_recipe(spec, request.settings)
+    folder = DatasetFolder.open(request.data)
+    strategy = make_strategy(request.virtual_devices)
+    _check_batches(stages, strategy.num_replicas_in_sync)
+    config = make_config(
+        spec,
+        options,
+        stages,
+        folder,
+        seed=request.seed,
+        replicas=strategy.num_replicas_in_sync,
+        precision=request.precision,
+        xla=request.xla,
+        deterministic=request.deterministic,
+        save_steps=request.save_steps,
+        patience=request.patience,
+    )
+    run_config = RunConfig(
+        model_dir=request.run,
+        train_distribute=strategy,
+        tf_random_seed=request.seed,
+        save_checkpoints_steps=request.save_steps,
+        keep_checkpoint_max=request.keep_checkpoints,
+        steps_per_execution=request.steps_per_execution,
+        jit_compile=request.xla,
+    )
+    return Session(config, stages, folder, run_config, request.patience)
+
+
+def _check_batches(stages: tuple[Stage, ...], replicas: int) -> None:
+    for stage in stages:
+        if stage.batch_size % replicas:
+            raise UserError(
+                f"batch_size={stage.batch_size} cannot be shared evenly by {replicas} replicas; "
+                f"give a multiple of {replicas}"
+            )
+
+
+def dry_run(session: Session) -> Iterator[str]:
+    """Lines that say what a run would be, and the numbers of one step of its first stage."""
+    encoder, stage = session.build_encoder(), session.stages[0]
+    yield from (f"{key}: {value}" for key, value in flat(session.config).items())
+    for name, shape in {**encoder.input_shape, **encoder.output_shape}.items():
+        yield f"shape of {name}: {shape}"
+    yield f"parameters: {count(encoder.trainable_weights):,}"
+    yield f"non-trainable parameters: {count(encoder.non_trainable_weights):,}"
+    with session.run_config.train_distribute.scope():
+        learner = compile_learner(encoder, stage, session.run_config)
+    source = training_input(session.folder, stage, session.run_config.tf_random_seed)
+    adapt_layers(encoder, source)
+    numbers = one_step(learner, TrainSpec(source, stage))
+    yield "one step: " + _listed(numbers)
+
+
+def count(weights: list[Any]) -> int:
+    """How many numbers a list of weights holds."""
+    return int(sum(weight.shape.num_elements() for weight in weights))
+
+
+def train(session: Session) -> Iterator[str]:
+    """Run the stages that are not done yet and export the best weights; yields lines of results."""
+    run = Run(session.run_config.model_dir)
+    run.claim(session.config)
+    with run.only_here():
+        if run.is_finished:
+            yield f"{run.path} is finished: {_listed(Journal(run.metrics_file).rows[-1])}"
+            yield f"wrote {run.export} when it ended"
+            return
+        encoder = session.build_encoder()
+        for number, stage in enumerate(session.stages):
+            source = training_input(session.folder, stage, session.run_config.tf_random_seed)
+            spec = TrainSpec(source, stage, number)
+            rows = train_and_evaluate(encoder, spec, _eval_spec(session, stage), session.run_config)
+            yield f"stage {stage.name}: {_listed(rows[-1])}"
+        yield f"wrote {export_run(run)}"
+
+
+def _listed(numbers: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {value:.6g}" for name, value in numbers.items() if name != "stage")
+
+
+def _eval_spec(session: Session, stage: Stage) -> EvalSpec:
+    """Evaluation on the whole validation split, where there is one."""
+    if "validation" not in session.folder.manifest.counts:
+        return EvalSpec(patience=session.patience)
+    steps = -(-session.folder.manifest.num_examples("validation") // stage.batch_size)
+    return EvalSpec(eval_batches(session.folder, "validation", stage.batch_size), steps, session.patience)
