@@ -83,8 +83,8 @@ def index() -> None:
         normalize=FLAGS.normalize,
         allow_other_data=FLAGS.allow_other_data,
     )
-    tell(f"wrote {folder} with {info.num_items:,} items of {info.dataset}, split {info.split}")
-    tell(f"next: python retrieve.py --query=sketch.png --gallery={shlex.quote(str(folder))}")
+    print(f"wrote {folder} with {info.num_items:,} items of {info.dataset}, split {info.split}")
+    print(f"next: python retrieve.py --query=sketch.png --gallery={shlex.quote(str(folder))}")
 
 
 def ask() -> None:
@@ -109,12 +109,13 @@ def ask() -> None:
         print("\n".join(json.dumps(found.to_json(gallery), ensure_ascii=False) for found in answers))
     else:
         print("\n\n".join(found.to_text() for found in answers))
+    close = tell if FLAGS.json else print
     sys.stdout.flush()
     if FLAGS.out:
         write_answers(Path(FLAGS.out), gallery, answers)
-        tell(f"wrote {FLAGS.out}")
+        close(f"wrote {FLAGS.out}")
     again = [f"--query={FLAGS.query[0]}", f"--gallery={folder}", f"--top={2 * FLAGS.top}"]
-    tell(f"next: python retrieve.py {shlex.join(again)}")
+    close(f"next: python retrieve.py {shlex.join(again)}")
 
 
 def true_classes(known: tuple[str, ...]) -> list[str | None]:

@@ -29,7 +29,7 @@ flags.DEFINE_multi_string(
     "set", [], "An option of the model or its recipe; may be repeated. Example: --set width=0.5"
 )
 flags.DEFINE_integer(
-    "seed", 0, "Decides weights, order, dropout and augmentation. Example: --seed=1", 0, 2**31 - 1
+    "seed", 0, "Decides weights, order, dropout and augmentation. Example: --seed=1", 0, 2**31 - 2
 )
 flags.DEFINE_integer(
     "save_steps", 0, "Steps between checkpoints; 0 is one epoch, at most 1,000. Example: --save_steps=200", 0

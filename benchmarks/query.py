@@ -80,7 +80,8 @@ def write_encoder(export: Path, image_size: int, embedding_size: int, fingerprin
 
     spec = model_spec("sknet")
     options = resolve_options(spec, {"embedding_size": str(embedding_size)})
-    model = spec.build(options, Shapes(image_size, len(CLASSES)))
+    with quiet_native_code():
+        model = spec.build(options, Shapes(image_size, len(CLASSES)))
 
     @tf.function(input_signature=[tf.TensorSpec([None, image_size, image_size, 1], tf.float32, "image")])
     def serve(image: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -6,6 +6,7 @@ import errno
 import os
 import sys
 from collections.abc import Callable
+from typing import NoReturn
 
 from absl import app, flags
 
@@ -18,17 +19,22 @@ def run(main: Callable[[list[str]], None]) -> None:
     `main` receives the arguments that are not flags. Results belong on standard output; everything
     else on standard error.
     """
-    app.run(lambda argv: _guarded(main, argv), flags_parser=_parse_flags)
+    for flag in flags.FLAGS.get_flags_for_module(main.__module__):
+        # absl's --help lists the flags of the started script, which for a console script is another one.
+        flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)
+    try:
+        app.run(lambda argv: _guarded(main, argv), flags_parser=_parse_flags)
+    except BrokenPipeError:
+        # The reader of standard output has gone (`... | head`); Python would complain again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
 
 
 def _parse_flags(argv: list[str]) -> list[str]:
     try:
         return flags.FLAGS(argv)
     except flags.Error as error:
-        if isinstance(error, flags.UnrecognizedFlagError) or "--" in str(error) or "flag" in str(error):
-            _fail(f"{error}; --help lists the flags", 2)
-        _fail(str(error), 2)
-        raise
+        _fail(f"{error}; --help lists the flags", 2)
 
 
 def _guarded(main: Callable[[list[str]], None], argv: list[str]) -> None:
@@ -39,15 +45,12 @@ def _guarded(main: Callable[[list[str]], None], argv: list[str]) -> None:
         _fail(str(error), 1)
     except KeyboardInterrupt:
         _fail("stopped; the same command goes on where it can", 130)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EDQUOT):
             raise
         _fail(f"{error.strerror}: {error.filename or 'while writing'}; nothing half-written was left", 1)
 
 
-def _fail(message: str, status: int) -> None:
+def _fail(message: str, status: int) -> NoReturn:
     print(f"error: {message}", file=sys.stderr)
     sys.exit(status)

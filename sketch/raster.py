@@ -15,14 +15,14 @@ Pixels = NDArray[np.uint8]
 
 PEN_WIDTH = 1 / 48
 """Width of the pen as a fraction of the image's side: 1.33 px at 64 px, 2.67 px at 128 px."""
-MARGIN = 1 / 32
-"""Paper kept free on every side as a fraction of the image's side: 2 px at 64 px."""
+MARGIN = 1 / 64
+"""Paper kept free on every side as a fraction of the image's side: 1 px at 64 px."""
 MAX_SIZE = 8192
 
 _BITS = 8  # sub-pixel bits of a coordinate: 1/256 px
 _ONE = 1 << _BITS
 _HAIR = 4 / 3  # width in px of OpenCV's thinnest antialiased line; an even thickness t is t + 4/3 wide
-_SOFT_EDGE = 0.85  # px by which the soft edge of an antialiased line goes past half its width
+_SOFT_EDGE = 1.5  # px by which the faintest trace of an antialiased line goes past half its width, at most
 
 
 class _Pen(NamedTuple):
@@ -94,7 +94,7 @@ def _pen(width: float) -> _Pen:
 
 
 def _dot_radius(pen: _Pen) -> int:
-    """Radius in 1/256 px with which OpenCV fills a disc as wide as the line; the thinnest is made to be seen."""
+    """Radius in 1/256 px with which OpenCV fills a disc as wide as the line; the least can be seen."""
     half = pen.reach - _SOFT_EDGE
     return int((half if half < 1 else half - 0.7) * _ONE)
 
@@ -122,4 +122,5 @@ def _placed(
     starts = [0, *ends[:-1]]
     spread = np.maximum.reduceat(placed, starts) - np.minimum.reduceat(placed, starts)
     polylines = [placed[start:end] for start, end in zip(starts, ends, strict=True)]
-    return polylines, placed[starts][spread.max(axis=1) < _ONE]
+    dots = placed[starts][spread.max(axis=1) < _ONE]
+    return polylines, (dots + _ONE // 2) // _ONE * _ONE  # on a pixel a small disc is round and dark

@@ -55,14 +55,14 @@ def test_conversions_do_not_reverse_or_reorder_strokes():
 
 @given(_SKETCHES, st.integers(-10_000, 10_000), st.integers(-10_000, 10_000))
 def test_stroke3_of_a_moved_sketch_differs_in_the_first_row_only(sketch, dx, dy):
-    moved = Sketch.of([stroke + np.float32([dx, dy]) for stroke in sketch.strokes])
+    moved = Sketch.of([stroke + np.array([dx, dy], np.float32) for stroke in sketch.strokes])
     difference = to_stroke3(moved) - to_stroke3(sketch)
     assert difference[0].tolist() == [dx, dy, 0]
     assert not difference[1:].any()
 
 
 def test_a_long_stroke3_does_not_drift():
-    rows = np.tile(np.float32([[0.1, -0.1, 0]]), (100_000, 1))
+    rows = np.tile(np.array([[0.1, -0.1, 0]], np.float32), (100_000, 1))
     end = from_stroke3(rows).strokes[0][-1]
     assert end == pytest.approx([float(np.float32(0.1)) * 1e5, -float(np.float32(0.1)) * 1e5], rel=1e-7)
 

@@ -13,12 +13,13 @@ import pytest
 import tensorflow as tf
 
 from common.errors import UserError
-from common.files import read_json
+from common.files import read_json, whole_folder, write_json
 from models.registry import MODELS
 from tests import toy_model
 from tests.tiny_dataset import write_tiny_dataset
 from tfrecords.dataset import DatasetFolder
 from training import callbacks, session
+from training.export import export_run
 from training.progress import Progress
 from training.runs import Run
 from training.session import Request, dry_run, open_session
@@ -31,11 +32,31 @@ def data(tmp_path_factory) -> Path:
     return write_tiny_dataset(tmp_path_factory.mktemp("training") / "tiny")
 
 
+def quick_export(run: Run) -> Path:
+    """Stands for the export, which takes seconds and has its own tests."""
+    with whole_folder(run.export) as folder:
+        write_json(folder / "encoder.json", {})
+    return run.export
+
+
 @pytest.fixture(autouse=True)
 def toy(monkeypatch):
-    """The toy model in the list, and no waiting for the input's own speed."""
+    """The toy model in the list, and no waiting for the input's own speed or the export."""
     monkeypatch.setitem(MODELS, toy_model.NAME, toy_model.SPEC)
     monkeypatch.setattr("training.inputs.input_rate", lambda source: 1000.0)
+    monkeypatch.setattr(session, "export_run", quick_export)
+
+
+@pytest.fixture(scope="module")
+def whole(data, tmp_path_factory) -> Path:
+    """A run that nothing interrupted."""
+    request = Request("toy", data, tmp_path_factory.mktemp("whole") / "run", save_steps=4, deterministic=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(MODELS, toy_model.NAME, toy_model.SPEC)
+        patch.setattr("training.inputs.input_rate", lambda source: 1000.0)
+        patch.setattr(session, "export_run", quick_export)
+        train(request)
+    return request.run
 
 
 @pytest.fixture
@@ -86,7 +107,8 @@ def listing(folder: Path) -> dict[str, tuple[int, int]]:
     }
 
 
-def test_a_run_holds_all_that_was_promised(request_of, capsys):
+def test_a_run_holds_all_that_was_promised(request_of, monkeypatch, capsys):
+    monkeypatch.setattr(session, "export_run", export_run)
     request = request_of(set_={"max_steps": "10"})
     lines = train(request)
     run = request.run
@@ -125,13 +147,10 @@ def test_validation_numbers_are_those_of_the_whole_split(request_of):
     assert float(row["validation_accuracy"]) == pytest.approx((logits.argmax(axis=1) == labels).mean())
 
 
-def test_steps_per_execution_changes_nothing(request_of, tmp_path):
-    weights = []
-    for steps in (1, 3):
-        request = request_of(run=tmp_path / str(steps), steps_per_execution=steps, deterministic=True)
-        train(request)
-        weights.append(weights_of(request.run))
-    assert same(*weights)
+def test_steps_per_execution_changes_nothing(request_of, whole):
+    request = request_of(steps_per_execution=1, deterministic=True)
+    train(request)
+    assert same(weights_of(request.run), weights_of(whole))
 
 
 def test_without_validation_training_scores_decide(request_of, tmp_path):
@@ -203,23 +222,19 @@ def stop_at(monkeypatch, owner, name: str, call: int, after: bool = False) -> No
         (session, "export_run", 1, False),
     ],
 )
-def test_an_accident_at_any_line_leaves_no_trace(request_of, tmp_path, monkeypatch, owner, name, call, after):
-    whole = request_of(run=tmp_path / "whole", deterministic=True)
-    train(whole)
-    broken = request_of(run=tmp_path / "broken", deterministic=True)
+def test_an_accident_at_any_line_leaves_no_trace(request_of, whole, monkeypatch, owner, name, call, after):
+    request = request_of(deterministic=True)
     with monkeypatch.context() as patch:
         stop_at(patch, owner, name, call, after)
         with pytest.raises(Accident):
-            train(broken)
-    train(broken)
-    assert rows_of(broken.run) == rows_of(whole.run)
-    assert same(weights_of(broken.run), weights_of(whole.run))
-    for a, b in zip(best_weights(broken.run), best_weights(whole.run), strict=True):
+            train(request)
+    train(request)
+    assert rows_of(request.run) == rows_of(whole)
+    assert same(weights_of(request.run), weights_of(whole))
+    for a, b in zip(best_weights(request.run), best_weights(whole), strict=True):
         np.testing.assert_array_equal(a, b)
-    assert (
-        read_json(broken.run / "best" / "best.json")["step"]
-        == read_json(whole.run / "best" / "best.json")["step"]
-    )
+    best, expected = (read_json(run / "best" / "best.json") for run in (request.run, whole))
+    assert best["step"] == expected["step"]
 
 
 def test_a_best_folder_that_was_being_exchanged_is_made_again(request_of, tmp_path):
@@ -509,7 +524,7 @@ def test_progress_leaves_out_the_time_of_evaluations(monkeypatch):
 
 
 def test_the_share_of_the_input_is_reported(request_of, capsys):
-    train(request_of())
+    train(request_of(steps_per_execution=1))
     assert "input alone gives 1,000 examples/s: " in capsys.readouterr().err
 
 

@@ -81,6 +81,7 @@ class Manifest:
                 f"{folder} has schema version {version}, expected {SCHEMA_VERSION}; make it again"
             )
         try:
+            _expect(type(values["classes"]) is list, "classes are not a list")
             counts = {split: values["counts"][split] for split in sorted(values["counts"], key=_split_order)}
             manifest = Manifest(**{**values, "classes": tuple(values["classes"]), "counts": counts})
             _check(manifest)

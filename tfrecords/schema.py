@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, cast, get_args
+from typing import Any, Literal, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,16 +53,28 @@ def serialize(record: Record) -> bytes:
 def parse(data: bytes) -> Record:
     """The inverse of `serialize`; raises ValueError where the bytes are not a record of this schema."""
     values = decode_example(data)
-    try:
-        strokes = cast("NDArray[np.float32] | None", values.get("strokes"))
-        return Record(
-            key=cast(bytes, values["key"]).decode(),
-            label=cast(int, values["label"]),
-            class_name=cast(bytes, values["class_name"]).decode(),
-            domain=cast(Domain, DOMAINS[cast(int, values["domain"])]),
-            instance=cast(int, values["instance"]),
-            strokes=None if strokes is None else strokes.reshape(-1, 3),
-            image=cast("bytes | None", values.get("image")),
-        )
-    except (KeyError, IndexError, AttributeError, TypeError) as error:
-        raise ValueError(f"not a record of schema {SCHEMA_VERSION}: {error!r}") from None
+    domain = _get(values, "domain", int)
+    strokes = _get(values, "strokes", np.ndarray, needed=False)
+    if not 0 <= domain < len(DOMAINS):
+        raise ValueError(f"domain {domain} is none of {', '.join(DOMAINS)}")
+    if strokes is not None and len(strokes) % 3:
+        raise ValueError(f"strokes hold {len(strokes)} numbers, expected three a point")
+    return Record(
+        key=_get(values, "key", bytes).decode(),
+        label=_get(values, "label", int),
+        class_name=_get(values, "class_name", bytes).decode(),
+        domain=cast(Domain, DOMAINS[domain]),
+        instance=_get(values, "instance", int),
+        strokes=None if strokes is None else strokes.reshape(-1, 3),
+        image=_get(values, "image", bytes, needed=False),
+    )
+
+
+def _get(values: dict[str, Value], name: str, kind: type, needed: bool = True) -> Any:
+    value = values.get(name)
+    if value is None and not needed:
+        return None
+    if not isinstance(value, kind):
+        found = "nothing" if value is None else type(value).__name__
+        raise ValueError(f"{name} is {found}, expected {kind.__name__} in schema {SCHEMA_VERSION}")
+    return value

@@ -18,7 +18,7 @@ from tfrecords.reader import TrainingInput
 from training.adapt import adapt_layers
 from training.callbacks import Interval
 from training.failures import explain
-from training.inputs import report_input_share
+from training.inputs import report_input_share, without_strings
 from training.journal import Row
 from training.optimizers import build_optimizer
 from training.progress import Progress
@@ -124,7 +124,7 @@ def _fit(
             continue
         try:
             learner.fit(
-                train_spec.input.batches(state.step),
+                without_strings(train_spec.input.batches(state.step)),
                 steps_per_epoch=steps,
                 epochs=epochs,
                 validation_data=eval_spec.batches,
@@ -139,5 +139,5 @@ def _fit(
 
 def one_step(learner: Learner, train_spec: TrainSpec) -> dict[str, float]:
     """Make one step on the first batch and return its numbers; nothing is written."""
-    history = learner.fit(train_spec.input.batches(), steps_per_epoch=1, epochs=1, verbose=0)
+    history = learner.fit(without_strings(train_spec.input.batches()), steps_per_epoch=1, epochs=1, verbose=0)
     return {name: values[-1] for name, values in history.history.items()}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 import time
 
+import tensorflow as tf
+
 from models.spec import Stage
 from tfrecords.dataset import DatasetFolder
 from tfrecords.reader import TrainingInput
@@ -12,8 +14,17 @@ from training.augment import augment_named
 
 
 def training_input(folder: DatasetFolder, stage: Stage, seed: int) -> TrainingInput:
-    """Batches of the training split as a stage wants them."""
-    return TrainingInput(folder, stage.batch_size, seed, augment_named(stage.augment))
+    """Batches of the training split as a stage wants them.
+
+    Zero is not given as a seed: tf.data takes a pair of zeros for "draw another one every time".
+    """
+    return TrainingInput(folder, stage.batch_size, seed + 1, augment_named(stage.augment))
+
+
+def without_strings(batches: tf.data.Dataset) -> tf.data.Dataset:
+    """The batches without keys, which no learner needs and XLA cannot take."""
+    names = [name for name, spec in batches.element_spec.items() if spec.dtype != tf.string]
+    return batches.map(lambda batch: {name: batch[name] for name in names})
 
 
 def input_rate(source: TrainingInput, seconds: float = 1.0) -> float:

@@ -59,7 +59,7 @@ def _read(path: Path) -> list[Row]:
             rows = [{name: float(text) for name, text in row.items() if text} for row in csv.DictReader(file)]
     except (ValueError, TypeError, csv.Error) as error:
         raise UserError(f"{path} is damaged ({error}); train into another --run") from None
-    if any(row.keys() < {"stage", "step"} for row in rows):
+    if any(not row.keys() >= {"stage", "step"} for row in rows):
         raise UserError(f"{path} is damaged (stage or step is missing); train into another --run")
     return rows
 

@@ -133,7 +133,7 @@ class Run:
         try:
             weights = tf.train.Checkpoint(encoder=encoder).read(str(self.best / "weights"))
             weights.assert_existing_objects_matched()
-        except (tf.errors.OpError, AssertionError, ValueError) as error:
+        except (tf.errors.OpError, AssertionError, ValueError, IndexError) as error:
             reason = str(error).splitlines()[0]
             raise UserError(f"{self.best} is damaged or of another program ({reason}); train again") from None
         return encoder

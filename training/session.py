@@ -17,7 +17,7 @@ from tfrecords.reader import eval_batches
 from training.adapt import adapt_layers
 from training.estimator import EvalSpec, RunConfig, TrainSpec, compile_learner, one_step, train_and_evaluate
 from training.export import export_run
-from training.inputs import training_input
+from training.inputs import training_input, without_strings
 from training.journal import Journal
 from training.recipe import make_config, make_recipe
 from training.runs import Run, flat
@@ -151,4 +151,5 @@ def _eval_spec(session: Session, stage: Stage) -> EvalSpec:
     if "validation" not in session.folder.manifest.counts:
         return EvalSpec(patience=session.patience)
     steps = -(-session.folder.manifest.num_examples("validation") // stage.batch_size)
-    return EvalSpec(eval_batches(session.folder, "validation", stage.batch_size), steps, session.patience)
+    batches = without_strings(eval_batches(session.folder, "validation", stage.batch_size))
+    return EvalSpec(batches, steps, session.patience)

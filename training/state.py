@@ -11,6 +11,7 @@ from common.errors import UserError
 from learners.base import Learner
 
 PREFIX = "step"
+_UNREADABLE = (tf.errors.OpError, AssertionError, ValueError, IndexError)  # IndexError: a file is too short.
 
 
 class State:
@@ -25,14 +26,14 @@ class State:
         everything = tf.train.Checkpoint(
             encoder=learner.encoder, optimizer=learner.optimizer, step=learner.step
         )
-        if (folder / "checkpoint").is_file() and tf.train.get_checkpoint_state(str(folder)) is None:
+        if (folder / "checkpoint").is_file() and not _is_list(folder):
             raise self._damaged("its list 'checkpoint' cannot be read")
         self._manager = tf.train.CheckpointManager(everything, str(folder), keep, checkpoint_name=PREFIX)
         newest = self._manager.latest_checkpoint
         if newest:
             try:
                 everything.restore(newest).assert_existing_objects_matched()
-            except (tf.errors.OpError, AssertionError, ValueError) as error:
+            except _UNREADABLE as error:
                 raise self._damaged(f"{Path(newest).name}: {str(error).splitlines()[0]}") from None
         self._sweep()
 
@@ -60,3 +61,11 @@ class State:
             f"the checkpoint in {self._folder} is damaged or of another program ({reason}); "
             "train into another --run"
         )
+
+
+def _is_list(folder: Path) -> bool:
+    """Whether TensorFlow can read the list of checkpoints, which it otherwise takes for an empty one."""
+    try:
+        return tf.train.get_checkpoint_state(str(folder)) is not None
+    except ValueError:
+        return False

@@ -1,0 +1,124 @@
+"""Image files from outside: turned upright, refused by their header, and explained when broken."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from common.errors import UserError
+from sketch.decode import MAX_FILE_BYTES, decode
+from sketch.images import load_drawing, load_photo
+from sketch.raster import rasterize
+from tests.image_files import HOUSE, all_formats, encoded, likeness, picture, saved
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_rotation_is_carried_out(kind, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    grey = picture(HOUSE, 200, 4)[:180]
+    # The stored pixels are those that the orientation turns into the upright picture.
+    undo = {1: 0, 2: 1, 3: 2, 4: 3, 5: 4, 6: 5, 7: 6, 8: 7}[orientation]
+    stored = [
+        grey,
+        grey[:, ::-1],
+        grey[::-1, ::-1],
+        grey[::-1],
+        grey.T,
+        np.rot90(grey),
+        np.rot90(grey, 2).T,
+        np.rot90(grey, -1),
+    ][undo]
+    loaded = load_drawing(encoded(np.ascontiguousarray(stored), kind, exif=exif), 64)
+    assert likeness(loaded.pixels, rasterize(HOUSE, 64)) > 0.93
+    assert ("turned upright as its EXIF data says" in loaded.notes) == (orientation != 1)
+
+
+def png_header(width: int, height: int) -> bytes:
+    body = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    header = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + body + struct.pack(">I", zlib.crc32(body))
+    data = b"IDAT" + zlib.compress(b"\0" * 1000)
+    return header + struct.pack(">I", len(data) - 4) + data + struct.pack(">I", zlib.crc32(data))
+
+
+def bombs() -> dict[str, bytes]:
+    small = np.zeros((4, 4), np.uint8)
+    bmp = bytearray(encoded(small, "BMP"))
+    bmp[18:26] = struct.pack("<ii", 40_000, 40_000)
+    gif = bytearray(encoded(small, "GIF"))
+    gif[6:10] = struct.pack("<HH", 60_000, 60_000)
+    jpeg = bytearray(encoded(small, "JPEG"))
+    start = jpeg.index(b"\xff\xc0")
+    jpeg[start + 5 : start + 9] = struct.pack(">HH", 60_000, 60_000)
+    return {
+        "png": png_header(60_000, 60_000),
+        "png a little over": png_header(8_000, 7_000),
+        "png overflowing": png_header(2**31 - 1, 2**31 - 1),
+        "bmp": bytes(bmp),
+        "gif": bytes(gif),
+        "jpeg": bytes(jpeg),
+    }
+
+
+@pytest.mark.parametrize("name", list(bombs()))
+@pytest.mark.parametrize("load", [load_drawing, load_photo])
+def test_a_bomb_is_refused_by_its_header(name, load, monkeypatch):
+    def decoding(*_):
+        raise AssertionError("the pixels were decoded")
+
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", decoding)
+    with pytest.raises(UserError, match="more than 50 megapixels; scale it down"):
+        load(bombs()[name], 64)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "BMP", "GIF"])
+@pytest.mark.parametrize("share", [0.02, 0.3, 0.6, 0.9])
+def test_cut_off_files_are_explained(kind, share, tmp_path, capfd):
+    whole = encoded(np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8), kind)
+    path = tmp_path / f"cut.{kind.lower()}"
+    path.write_bytes(whole[: int(len(whole) * share)])
+    with pytest.raises(UserError, match=r"cut\.\w+ is (a broken or cut off \w+ file|not a readable image)"):
+        load_drawing(path, 64)
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "BMP", "GIF"])
+def test_damaged_files_never_raise_anything_else(kind):
+    rng = np.random.default_rng(3)
+    whole = encoded(np.dstack([picture(HOUSE, 60, 2)] * 3), kind)
+    for _ in range(60):
+        damaged = bytearray(whole)
+        for place in rng.integers(0, len(whole), 3):
+            damaged[place] = rng.integers(256)
+        try:
+            assert load_drawing(bytes(damaged), 28).pixels.shape == (28, 28)
+        except UserError as error:
+            assert str(error)
+
+
+def test_other_files_are_explained(tmp_path):
+    for name, data, message in (
+        ("empty.png", b"", "empty.png is empty"),
+        ("text.png", b"hello " * 100, "expected PNG, JPEG, WebP, BMP or GIF"),
+        ("drawing.svg", b"<svg/>", "expected PNG, JPEG, WebP, BMP or GIF"),
+        ("scan.tiff", saved(Image.new("L", (9, 9)), "TIFF"), "expected PNG, JPEG, WebP, BMP or GIF"),
+        ("large.png", bytes(MAX_FILE_BYTES + 1), "at most 64 are read"),
+    ):
+        (tmp_path / name).write_bytes(data)
+        with pytest.raises(UserError, match=message):
+            decode(tmp_path / name)
+    with pytest.raises(UserError, match="there is no file"):
+        decode(tmp_path / "none.png")
+    with pytest.raises(UserError, match="cannot be read"):
+        decode(tmp_path)
+
+
+def test_content_counts_and_not_the_name(tmp_path):
+    (tmp_path / "drawing.png").write_bytes(all_formats()["jpeg"])
+    assert likeness(load_drawing(tmp_path / "drawing.png", 64).pixels, rasterize(HOUSE, 64)) > 0.93
