@@ -113,7 +113,7 @@ def with_tfds(lines: Path, size: int, out: Path) -> int:
     import tensorflow_datasets as tfds
 
     from sketch.raster import rasterize
-    from sketch.readers import parse_quickdraw
+    from sketch.quickdraw import parse_quickdraw
     from tfrecords.schema import DOMAINS
 
     with lines.open("rb") as file:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from sketch.readers import MAX_LINE_BYTES
+from sketch.quickdraw import MAX_LINE_BYTES
 
 CHUNK_BYTES = 4 << 20
 _PIECE = 1 << 20

@@ -21,7 +21,7 @@ from preprocess.plan import Plan, make_plan
 from preprocess.pool import Workers
 from preprocess.registry import dataset_spec
 from preprocess.sources import Source, stamps, used_sources
-from preprocess.spec import Chunk, DatasetSpec, Options
+from preprocess.spec import DatasetSpec, Found, Options
 from preprocess.splits import parse_splits
 from preprocess.tasks import ShardTask, changed, index_chunk, write_task
 from preprocess.work import WorkFolder, work_folder
@@ -58,7 +58,7 @@ def _build(
     entries = [source.entry() for source in sources]
     work.keep_matching(_identity(spec.name, entries, options))
     chosen = dataclasses.replace(options, classes=found.classes, num_classes=0) if found.classes else options
-    plan = Plan.load(work.state) or _index(spec, found.chunks, work, chosen, pool)
+    plan = Plan.load(work.state) or _index(spec, found, work, chosen, pool)
     shards = _write(spec, plan, work, chosen, pool)
     if list(stamps(sources)) != before:
         work.keep_matching("")
@@ -69,16 +69,15 @@ def _build(
     return manifest
 
 
-def _index(
-    spec: DatasetSpec, chunks: tuple[Chunk, ...], work: WorkFolder, options: Options, pool: Workers
-) -> Plan:
+def _index(spec: DatasetSpec, found: Found, work: WorkFolder, options: Options, pool: Workers) -> Plan:
     """Look through all chunks and plan the shards."""
+    chunks, named = found.chunks, found.classes
     size = sum(chunk.end - chunk.start for chunk in chunks)
     catalogue = Catalogue(work.scratch / "rows", size, options.strict)
     try:
         for index in pool.map(partial(index_chunk, spec.name, options), chunks, "reading"):
             catalogue.add(index)
-        return make_plan(catalogue, options, work.state)
+        return make_plan(catalogue, options, work.state, named)
     finally:
         catalogue.close()
 
@@ -171,7 +170,7 @@ def _say_what_is_missing(plan: Plan) -> None:
         if f"{note}_classes" in plan.notes:
             split, classes = note.removeprefix("short_"), plan.notes[f"{note}_classes"]
             print(
-                f"fewer than asked: {split} lacks {count:,} examples, in {classes:,} classes", file=sys.stderr
+                f"fewer than asked: {split} lacks {count:,} examples, in {classes:,} class{'es'[: 2 * (classes != 1)]}", file=sys.stderr
             )
 
 

@@ -68,6 +68,7 @@ class Plan:
             return None
         values = read_json(path / _FILE)
         values["classes"] = tuple(values["classes"])
+        values["counts"] = {name: values["counts"][name] for name in SPLIT_NAMES if name in values["counts"]}
         values["files"] = tuple((file, origin) for file, origin in values["files"])
         return Plan(path, **values)
 
@@ -77,20 +78,14 @@ def rows_path(folder: Path, split: str) -> Path:
     return folder / f"{split}.rows"
 
 
-def make_plan(catalogue: Catalogue, options: Options, folder: Path) -> Plan:
+def make_plan(catalogue: Catalogue, options: Options, folder: Path, named: tuple[str, ...] = ()) -> Plan:
     """Choose classes and splits and write the rows into `folder`; a pure function of keys and options.
 
-    Raises UserError where a class is unknown or empty, nothing is usable, or a split would be empty.
+    `named` are classes that are known to exist from the names of files. Raises UserError where a class is
+    unknown or empty, nothing is usable, or a split would be empty.
     """
     catalogue.drop_duplicates()
-    if not catalogue.counts:
-        reasons = (
-            ", ".join(f"{count:,} x {reason}" for reason, count in catalogue.dropped.items()) or "no lines"
-        )
-        raise UserError(
-            f"the source has no usable drawing ({reasons}); see --help for the formats that are read"
-        )
-    classes = choose_classes(catalogue.counts, options)
+    classes = _choose(catalogue, options, named)
     label = {name: number for number, name in enumerate(classes)}
     lookup = np.array([label.get(word, -1) for word in catalogue.words], np.int32)
     splitter: Splitter = Given() if catalogue.is_split else make_splitter(options.splits, len(classes))
@@ -114,6 +109,22 @@ def make_plan(catalogue: Catalogue, options: Options, folder: Path) -> Plan:
     plan = dataclasses.replace(plan, fingerprint=_fingerprint(plan))
     plan.save()
     return plan
+
+
+def _choose(catalogue: Catalogue, options: Options, named: tuple[str, ...]) -> tuple[str, ...]:
+    """Classes with drawings, or those asked for, which must have some."""
+    seen = {*catalogue.words, *named}
+    classes = choose_classes(seen, options) if options.classes and seen else ()
+    for name in classes:
+        if not catalogue.counts[name]:
+            raise UserError(f"class '{name}' has no usable drawing; leave it out, or see why with --strict")
+    if not catalogue.counts:
+        reasons = [f"{count:,} x {reason}" for reason, count in catalogue.dropped.items()]
+        raise UserError(
+            f"the source has no usable drawing ({', '.join(reasons) or 'no lines'}); "
+            "see --help for the formats that are read"
+        )
+    return classes or choose_classes(catalogue.counts, options)
 
 
 def _write_rows(

@@ -13,8 +13,9 @@ from preprocess.archives import Listed, list_files, unpack
 from preprocess.classes import choose_classes, clean_name, official_names
 from preprocess.ndjson import cuts, lines
 from preprocess.spec import ROW, Bad, Chunk, DatasetSpec, Found, Index, Options, Origin
+from sketch.errors import BadDrawing
+from sketch.quickdraw import parse_quickdraw
 from sketch.raster import rasterize
-from sketch.readers import BadDrawing, parse_quickdraw
 from tfrecords.png import encode_png
 from tfrecords.schema import Record
 
@@ -63,7 +64,7 @@ def index(chunk: Chunk, options: Options) -> Index:
         if not line or line.isspace():
             continue
         try:
-            key, word = _usable(line, chunk.word, wanted, options)
+            key, word, use = _usable(line, chunk.word, wanted, options)
         except BadDrawing as error:
             if error.reason not in dropped:
                 bad.append(Bad(error.reason, error.detail, chunk.origin, number))
@@ -71,9 +72,10 @@ def index(chunk: Chunk, options: Options) -> Index:
             if options.strict and error.reason != "not_recognized":
                 break
             continue
-        if word:
+        label = words.setdefault(word, len(words))
+        if use:
             ranks.append(options.rank(key))
-            found.append((offset, len(line), words.setdefault(word, len(words))))
+            found.append((offset, len(line), label))
     rows = np.zeros(len(found), ROW)
     if found:
         rows["rank"] = np.frombuffer(b"".join(ranks), "<u8")
@@ -82,17 +84,17 @@ def index(chunk: Chunk, options: Options) -> Index:
     return Index(rows, ((str(chunk.path), chunk.origin),), tuple(words), dropped, tuple(bad), number)
 
 
-def _usable(line: bytes, file_class: str, wanted: frozenset[str], options: Options) -> tuple[str, str]:
-    """Key and class of a line, the class empty where it is not wanted; raises BadDrawing for no drawing."""
+def _usable(line: bytes, file_class: str, wanted: frozenset[str], options: Options) -> tuple[str, str, bool]:
+    """Key, class, and whether the class is wanted; raises BadDrawing where there is no drawing."""
     drawing = parse_quickdraw(line, file_class)
     word = clean_name(drawing.word)
     if word is None:
         raise BadDrawing("bad_class", f"{drawing.word[:40]!r} cannot be the name of a class")
     if wanted and word not in wanted:
-        return drawing.key, ""
+        return drawing.key, word, False
     if options.recognized_only and not drawing.recognized:
         raise BadDrawing("not_recognized", "recognized is false")
-    return drawing.key, word
+    return drawing.key, word, True
 
 
 def read(data: bytes, origin: Origin, options: Options) -> Record:

@@ -1,1 +1,1 @@
-"""The drawing itself: strokes, readers, pixels. NumPy and OpenCV only."""
+"""The drawing itself: strokes, readers, pixels. NumPy, OpenCV, orjson and Pillow; no TensorFlow."""

@@ -52,7 +52,7 @@ def find_ink(pixels: Pixels) -> Ink | None:
     if depth < FAINTEST:
         return None
     threshold, _ = cv2.threshold(light, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
-    dark = light[light <= min(threshold, paper - depth / 2)]
+    dark = light[light <= max(float(light.min()), min(threshold, paper - depth / 2))]
     usual = max(depth / 2, paper - float(np.median(dark)))
     return Ink(_stretched(light, paper, usual), _stretched(light, paper, depth), tuple(notes))
 

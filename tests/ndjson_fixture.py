@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import orjson
 
+from common.errors import UserError
 from preprocess.pipeline import build
 from preprocess.spec import Options
 from tfrecords.manifest import Manifest
@@ -58,3 +61,20 @@ def all_bytes(folder: Path) -> dict[str, bytes]:
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
+
+
+def square(number: int) -> int:
+    """Work for a worker process."""
+    return number * number
+
+
+def refuse_three(number: int) -> int:
+    """Work that fails for 3."""
+    if number == 3:
+        raise UserError("three is refused")
+    return number
+
+
+def die(number: int) -> None:
+    """End as a process does that the system kills."""
+    os.kill(os.getpid(), signal.SIGKILL)

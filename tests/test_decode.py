@@ -23,7 +23,6 @@ def test_exif_rotation_is_carried_out(kind, orientation):
     exif[0x0112] = orientation
     grey = picture(HOUSE, 200, 4)[:180]
     # The stored pixels are those that the orientation turns into the upright picture.
-    undo = {1: 0, 2: 1, 3: 2, 4: 3, 5: 4, 6: 5, 7: 6, 8: 7}[orientation]
     stored = [
         grey,
         grey[:, ::-1],
@@ -33,7 +32,7 @@ def test_exif_rotation_is_carried_out(kind, orientation):
         np.rot90(grey),
         np.rot90(grey, 2).T,
         np.rot90(grey, -1),
-    ][undo]
+    ][orientation - 1]
     loaded = load_drawing(encoded(np.ascontiguousarray(stored), kind, exif=exif), 64)
     assert likeness(loaded.pixels, rasterize(HOUSE, 64)) > 0.93
     assert ("turned upright as its EXIF data says" in loaded.notes) == (orientation != 1)

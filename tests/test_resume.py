@@ -1,0 +1,122 @@
+"""A run that is stopped at any moment and started again ends as if nothing had happened."""
+
+# Fixtures are imported by name.
+# ruff: noqa: F811
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from common.files import read_json
+from tests.training_fixture import (  # noqa: F401
+    Accident,
+    best_weights,
+    data,
+    finished,
+    half,
+    listing,
+    prepared,
+    request_of,
+    rows_of,
+    same,
+    stop_at,
+    toy,
+    train,
+    weights_of,
+    whole,
+)
+from tfrecords.dataset import DatasetFolder
+from training import callbacks, session
+from training.runs import Run
+from training.state import State
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "call", "after"),
+    [
+        (callbacks.Interval, "_row", 1, False),
+        (callbacks.Journal, "add", 2, True),
+        (State, "save", 1, False),
+        (State, "save", 2, True),
+        (Run, "save_best", 1, False),
+        (Run, "save_best", 1, True),
+        (session, "export_run", 1, False),
+    ],
+)
+def test_an_accident_at_any_line_leaves_no_trace(request_of, whole, monkeypatch, owner, name, call, after):
+    request = request_of(deterministic=True)
+    with monkeypatch.context() as patch:
+        stop_at(patch, owner, name, call, after)
+        with pytest.raises(Accident):
+            train(request)
+    train(request)
+    assert rows_of(request.run) == rows_of(whole)
+    assert same(weights_of(request.run), weights_of(whole))
+    for a, b in zip(best_weights(request.run), best_weights(whole), strict=True):
+        np.testing.assert_array_equal(a, b)
+    best, expected = (read_json(run / "best" / "best.json") for run in (request.run, whole))
+    assert best["step"] == expected["step"]
+
+
+def test_a_best_folder_that_was_being_exchanged_is_made_again(request_of):
+    request = request_of(set_={"max_steps": "4"})
+    train(request)
+    expected = best_weights(request.run)
+    (request.run / "best").rename(request.run / ".best.123.old")
+    (request.run / ".export.123.partial").mkdir()
+    (request.run / "export" / "encoder.json").unlink()
+    train(request)
+    for a, b in zip(best_weights(request.run), expected, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert not list(request.run.glob(".*"))
+
+
+def test_early_stop_counts_over_interruptions(request_of, monkeypatch):
+    scores = [0.5, 0.7, 0.6, 0.7, 0.1, 0.9, 0.9]
+    original = callbacks.Interval._row
+
+    def row(self, logs):
+        made = original(self, logs)
+        return made | {"validation_accuracy": scores[int(made["step"]) // 4 - 1]}
+
+    monkeypatch.setattr(callbacks.Interval, "_row", row)
+    request = request_of(set_={"max_steps": "28"}, patience=3)
+    with monkeypatch.context() as patch:
+        stop_at(patch, State, "save", 4, True)
+        with pytest.raises(Accident):
+            train(request)
+    train(request)
+    assert [int(row["step"]) for row in rows_of(request.run)] == [4, 8, 12, 16, 20]
+    assert read_json(request.run / "best" / "best.json")["step"] == 8
+    before = listing(request.run)
+    assert "is finished" in train(request)[0]
+    assert listing(request.run) == before
+
+
+def test_what_a_killed_save_left_is_swept_away(half):
+    folder = half.run / "checkpoints" / "train"
+    (folder / "step-12_temp").mkdir()
+    (folder / "step-12_temp" / "part-00000-of-00001.data-00000-of-00001").write_bytes(b"x")
+    (folder / "step-99.index").write_bytes(b"x")
+    train(half)
+    assert {path.name.split(".")[0] for path in folder.iterdir()} == {"checkpoint", "step-8", "step-12"}
+
+
+def test_the_mean_image_is_taken_once_and_kept(request_of, monkeypatch):
+    request = request_of(set_={"preset": "faithful"})
+    images, _, _ = DatasetFolder.open(request.data).images("train")
+    with monkeypatch.context() as patch, pytest.raises(Accident):
+        stop_at(patch, State, "save", 2, after=True)
+        train(request)
+    monkeypatch.setattr("training.estimator.adapt_layers", lambda *args: pytest.fail("adapted again"))
+    train(request)
+    encoder = Run(request.run).load_best()
+    mean = images.astype(np.float64).mean(axis=0)[..., None]
+    np.testing.assert_allclose(encoder.get_layer("pixel_mean").mean_level, mean, atol=1e-3)
+
+
+def test_steps_per_execution_changes_nothing(request_of, whole):
+    request = request_of(steps_per_execution=1, deterministic=True)
+    train(request)
+    assert same(weights_of(request.run), weights_of(whole))
