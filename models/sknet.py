@@ -47,16 +47,25 @@ def build(options: Options, shapes: Shapes) -> tf_keras.Model:
     return tf_keras.Model({"image": image}, outputs, name="sknet")
 
 
-def recipe(options: Options) -> tuple[Stage, ...]:
-    """Published: Adam 1e-3 constant, batch 200, 14,000 steps. Default: cosine fall and random affine maps."""
+def recipe(options: Options, published_batch_size: int = 200) -> tuple[Stage, ...]:
+    """Published: Adam 1e-3 constant, 14,000 steps. Default: cosine fall and random affine maps."""
     if options["preset"] == "faithful":
-        return (Stage(max_steps=14_000, batch_size=200),)
-    return (Stage(max_steps=6_000, batch_size=64, schedule="cosine", warmup_steps=100, augment="affine"),)
+        return (Stage(max_steps=14_000, batch_size=published_batch_size),)
+    return (
+        Stage(
+            max_steps=6_000,
+            batch_size=64,
+            schedule="cosine",
+            warmup_steps=100,
+            augment="affine",
+            select="last",
+        ),
+    )
 
 
 SPEC = ModelSpec(
     name="sknet",
-    paper="skNet, Quick, Draw! classification and retrieval (course project, 2018)",
+    paper="skNet of the project CC6204-sketches-similarity-search",
     inputs=("image",),
     build=build,
     recipe=recipe,

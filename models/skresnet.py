@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import tensorflow as tf
 import tf_keras
 from tf_keras import layers
 
 from models.layers import classifier_head, conv_bn_relu, image_input, pool, scaled
-from models.sknet import DEFAULTS, FAITHFUL, LIMITS
-from models.spec import ModelSpec, Options, Shapes, Stage
+from models.sknet import DEFAULTS, FAITHFUL, LIMITS, recipe
+from models.spec import ModelSpec, Options, Shapes
 
 
 def build(options: Options, shapes: Shapes) -> tf_keras.Model:
@@ -40,19 +42,12 @@ def _residual(x: tf.Tensor, block: int, momentum: float) -> tf.Tensor:
     return layers.Add(name=f"sum{block}")([x, y])
 
 
-def recipe(options: Options) -> tuple[Stage, ...]:
-    """Published: Adam 1e-3 constant, batch 50, 14,000 steps. Default: cosine fall and random affine maps."""
-    if options["preset"] == "faithful":
-        return (Stage(max_steps=14_000, batch_size=50),)
-    return (Stage(max_steps=6_000, batch_size=64, schedule="cosine", warmup_steps=100, augment="affine"),)
-
-
 SPEC = ModelSpec(
     name="skresnet",
-    paper="skResNet, Quick, Draw! classification and retrieval (course project, 2018)",
+    paper="skResNet of the project CC6204-sketches-similarity-search",
     inputs=("image",),
     build=build,
-    recipe=recipe,
+    recipe=partial(recipe, published_batch_size=50),
     defaults=DEFAULTS,
     presets={"faithful": FAITHFUL},
     limits=LIMITS,

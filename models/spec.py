@@ -27,6 +27,8 @@ class Stage:
     `learning_rate` falls along half a cosine to zero if `schedule` is `cosine`; `warmup_steps` raise
     it linearly first; `weight_decay` is decoupled (AdamW) if not zero; `clip` bounds the global norm
     of the gradients if not zero; `trainable` is a regular expression over layer names.
+    `select` says which weights are for use: those of the `best` evaluation, or the `last` ones, which serve
+    better after a rate that falls to zero, where the best of many evaluations is mostly a lucky one.
     """
 
     name: str = "train"
@@ -43,6 +45,7 @@ class Stage:
     label_smoothing: float = 0.0
     augment: str = "none"
     trainable: str = ".*"
+    select: str = "best"
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from tfrecords.schema import Record
 
 SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif"))
 MAX_FILE_BYTES = 64 << 20
+CHECK_SIZE = 16  # px: whether there is a drawing does not depend on the size, the time does
 _SPLIT_FOLDERS = {"train": 0, "training": 0, "validation": 1, "valid": 1, "val": 1, "test": 2, "testing": 2}
 
 
@@ -26,6 +27,11 @@ def find(sources: list[Path], options: Options, scratch: Path) -> Found:
 
     Raises `UserError` for another layout and for a class that has no folder.
     """
+    for source in sources:
+        if scratch.resolve().is_relative_to(source.resolve()):
+            raise UserError(
+                f"the data set would lie inside {source} and be read as a class; choose another --out"
+            )
     if len({source.name for source in sources}) < len(sources):
         raise UserError(
             "two sources have the same folder name; rename one, so that their files can be told apart"
@@ -69,7 +75,7 @@ def index(chunk: Chunk, options: Options) -> Index:
         origin = f"{chunk.origin}/{path.name}"
         try:
             data = _read_file(path)
-            load_drawing(data, options.image_size)
+            load_drawing(data, min(options.image_size, CHECK_SIZE))
         except UserError as error:
             reason = "nothing_drawn" if str(error).startswith("nothing is drawn") else "bad_image"
             if reason not in dropped:

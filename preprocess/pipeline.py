@@ -169,9 +169,8 @@ def _say_what_is_missing(plan: Plan) -> None:
     for note, count in plan.notes.items():
         if f"{note}_classes" in plan.notes:
             split, classes = note.removeprefix("short_"), plan.notes[f"{note}_classes"]
-            print(
-                f"fewer than asked: {split} lacks {count:,} examples, in {classes:,} class{'es'[: 2 * (classes != 1)]}", file=sys.stderr
-            )
+            where = f"{classes:,} class{'es' if classes > 1 else ''}"
+            print(f"fewer than asked: {split} lacks {count:,} examples, in {where}", file=sys.stderr)
 
 
 def _first_difference(sources: list[Source], before: list[tuple[str, int, int]]) -> str:

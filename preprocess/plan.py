@@ -63,10 +63,11 @@ class Plan:
 
     @staticmethod
     def load(path: Path) -> Plan | None:
-        """The plan that an earlier run stored in a folder, or None."""
-        if not (path / _FILE).is_file():
+        """The plan that an earlier run stored in a folder, or None where there is none that can be read."""
+        try:
+            values = read_json(path / _FILE)
+        except UserError:
             return None
-        values = read_json(path / _FILE)
         values["classes"] = tuple(values["classes"])
         values["counts"] = {name: values["counts"][name] for name in SPLIT_NAMES if name in values["counts"]}
         values["files"] = tuple((file, origin) for file, origin in values["files"])
@@ -94,7 +95,8 @@ def make_plan(catalogue: Catalogue, options: Options, folder: Path, named: tuple
         if count == 0 and not catalogue.is_split:
             raise UserError(
                 f"split '{split}' would be empty with --splits={options.splits}; the source has "
-                f"{sum(counts.values()):,} usable drawings of these classes, ask for other splits"
+                f"{sum(counts.values()):,} usable drawings of these classes; ask for counts, such as "
+                "--splits=train:8,validation:1,test:1"
             )
     plan = Plan(
         path=folder,

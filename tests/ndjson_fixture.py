@@ -16,7 +16,7 @@ from preprocess.spec import Options
 from tfrecords.manifest import Manifest
 
 
-def line(key: int, word: str = "cat", **changes: Any) -> bytes:
+def line(key: int, word: Any = "cat", **changes: Any) -> bytes:
     """A valid simplified line without its newline: three strokes that depend on the key."""
     rng = np.random.default_rng(key)
     drawing = [rng.integers(0, 256, (2, int(points))).tolist() for points in rng.integers(2, 7, 3)]

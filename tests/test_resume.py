@@ -5,6 +5,14 @@
 
 from __future__ import annotations
 
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -30,6 +38,8 @@ from tfrecords.dataset import DatasetFolder
 from training import callbacks, session
 from training.runs import Run
 from training.state import State
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.mark.parametrize(
@@ -120,3 +130,75 @@ def test_steps_per_execution_changes_nothing(request_of, whole):
     request = request_of(steps_per_execution=1, deterministic=True)
     train(request)
     assert same(weights_of(request.run), weights_of(whole))
+
+
+SETTINGS = ("width=0.0625", "embedding_size=16", "augment=strong", "dropout=0.5")
+COMMAND = (
+    "--model=sknet", "--max_steps=21", "--save_steps=2", "--batch_size=12", "--deterministic", "--seed=7",
+    *(f"--set={setting}" for setting in SETTINGS),
+)  # fmt: skip
+
+
+def start(data: Path, run: Path) -> subprocess.Popen:
+    """The real command, in a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, ROOT / "train.py", f"--data={data}", f"--run={run}", *COMMAND],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def kill_when(process: subprocess.Popen, moment: Callable[[], bool]) -> None:
+    """SIGKILL as soon as `moment()` is true; it must come before the process ends by itself."""
+    deadline = time.monotonic() + 240
+    while not moment():
+        assert process.poll() is None, process.communicate()[1]
+        assert time.monotonic() < deadline, "the moment never came"
+        time.sleep(0.0005)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+
+
+def names_in(folder: Path) -> list[str]:
+    return [item.name for item in folder.iterdir()] if folder.is_dir() else []
+
+
+def test_a_process_killed_again_and_again_ends_with_the_very_same_weights(data, tmp_path):
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    checkpoints = broken / "checkpoints" / "train"
+    rng = random.Random(time.time_ns())
+    seen: list[float] = []
+    later, pause = rng.randint(3, 8), rng.uniform(0, 0.3)
+    print(f"killed after row {later} and {pause:.3f} s")  # Shown if the test fails.
+
+    def in_a_checkpoint() -> bool:
+        """While a checkpoint is being written, or just after where that was too quick to see."""
+        return any("temp" in name for name in names_in(checkpoints)) or "step-4.index" in names_in(
+            checkpoints
+        )
+
+    def some_time_later() -> bool:
+        rows = len((broken / "metrics.csv").read_text().splitlines()) - 1
+        if rows >= later and not seen:
+            seen.append(time.monotonic())
+        return bool(seen) and time.monotonic() - seen[0] > pause
+
+    def in_the_export() -> bool:
+        return any(name.startswith(".export.") for name in names_in(broken))
+
+    undisturbed = start(data, whole)
+    for moment in (in_a_checkpoint, some_time_later, in_the_export):
+        kill_when(start(data, broken), moment)
+    last = start(data, broken)
+    for process in (undisturbed, last):
+        errors = process.communicate(timeout=240)[1]
+        assert process.returncode == 0, errors
+    assert rows_of(broken) == rows_of(whole)
+    assert [int(row["step"]) for row in rows_of(whole)] == [*range(2, 21, 2), 21]
+    assert same(weights_of(broken), weights_of(whole))
+    for a, b in zip(best_weights(broken), best_weights(whole), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert sorted(names_in(broken)) == sorted(names_in(whole))
+    assert sorted(names_in(broken / "export")) == ["encoder.json", "encoder.tflite", "saved_model"]

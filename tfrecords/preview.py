@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import io
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
@@ -15,6 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from common.files import write_bytes
 from tfrecords.dataset import DatasetFolder, decode_image
+from tfrecords.png import encode_png
 
 FILE_NAME = "preview.png"
 MAX_CLASSES = 400
@@ -32,10 +32,8 @@ def write_preview(folder: DatasetFolder) -> Path:
     """Draw the contact sheet of a folder's first split into it, whole or not at all; returns its path."""
     columns, drawings = layout(min(folder.manifest.num_classes, MAX_CLASSES))
     sheet = draw_sheet(folder, pick(folder, drawings), columns, drawings)
-    buffer = io.BytesIO()
-    sheet.save(buffer, "PNG")
     path = folder.path / FILE_NAME
-    write_bytes(path, buffer.getvalue())
+    write_bytes(path, encode_png(np.asarray(sheet)))
     return path
 
 

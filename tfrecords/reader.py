@@ -30,10 +30,10 @@ def parse_batch(serialized: tf.Tensor, image_size: int) -> Batch:
     int32 `[batch]`; `key` is string `[batch]`.
     """
     parsed = tf.io.parse_example(serialized, _SPEC)
+    picture = tf.TensorSpec([image_size, image_size, 1], tf.uint8)
     pixels = tf.map_fn(
-        lambda png: tf.io.decode_png(png, channels=1), parsed["image"], fn_output_signature=tf.uint8
+        lambda png: tf.io.decode_png(png, channels=1), parsed["image"], fn_output_signature=picture
     )
-    pixels = tf.reshape(pixels, [-1, image_size, image_size, 1])
     numbers = {name: tf.cast(parsed[name], tf.int32) for name in ("label", "instance", "domain")}
     return {"image": 1.0 - tf.cast(pixels, tf.float32) / 255.0, "key": parsed["key"], **numbers}
 
@@ -85,7 +85,7 @@ class TrainingInput:
             batch = parse_batch(data, size)
             if self.augment is None:
                 return batch
-            return self.augment(batch, tf.stack([tf.constant(self.seed, tf.int32), tf.cast(step, tf.int32)]))
+            return self.augment(batch, tf.stack([self.seed % (1 << 31), tf.cast(step, tf.int32)]))
 
         parsed = serialized.map(parse, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
         return _sharded(parsed.prefetch(tf.data.AUTOTUNE))
@@ -104,7 +104,7 @@ def _shuffle(strings: tf.data.Dataset, buffer: int, seed: tf.Tensor) -> tf.data.
         input_dataset=tf.data.experimental.to_variant(strings),
         buffer_size=tf.constant(buffer, tf.int64),
         seed=seed,
-        seed2=tf.constant(0, tf.int64),
+        seed2=tf.constant(1, tf.int64),  # seed 0 with seed2 0 would mean: another order each time
         output_types=[tf.string],
         output_shapes=[[]],
         reshuffle_each_iteration=False,

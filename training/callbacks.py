@@ -9,6 +9,7 @@ import tensorflow as tf
 import tf_keras
 
 from learners.base import Learner
+from models.spec import Stage
 from training.failures import not_finite
 from training.journal import Journal, Row, best_row, should_stop
 from training.runs import Run
@@ -18,20 +19,21 @@ Numbers = Mapping[str, float]
 
 
 class Interval(tf_keras.callbacks.Callback):
-    """At the end of each interval, in this order: row, TensorBoard, checkpoint, best weights, early stop.
+    """At the end of each interval, in this order: row, TensorBoard, checkpoint, weights for use, early stop.
 
-    A row without its checkpoint is dropped and made again when the run goes on; best weights that are
-    missing for the checkpoint's row are stored then (`settle`).
+    A row without its checkpoint is dropped and made again when the run goes on; weights for use that
+    are missing for the checkpoint's row are stored then (`settle`).
     """
 
     def __init__(
-        self, run: Run, learner: Learner, state: State, stage: int, batch_size: int, patience: int
+        self, run: Run, learner: Learner, state: State, number: int, stage: Stage, patience: int
     ) -> None:
         super().__init__()
         self.run, self.learner, self.state = run, learner, state
-        self.stage, self.batch_size, self.patience = stage, batch_size, patience
+        self.stage, self.batch_size, self.select = number, stage.batch_size, stage.select
+        self.patience = patience
         self.journal = Journal(run.metrics_file)
-        self.journal.forget_after(stage, state.step)
+        self.journal.forget_after(number, state.step)
         self.seconds = self.rows[-1]["seconds"] if self.rows else 0.0
         self.began = time.monotonic()
         self.writer: tf.summary.SummaryWriter | None = None
@@ -47,9 +49,9 @@ class Interval(tf_keras.callbacks.Callback):
         return should_stop(self.rows, self.learner, self.patience)
 
     def settle(self) -> None:
-        """Store the weights as the best if the last row is the best and they are not stored yet."""
+        """Store the weights for use if the stage selects those of the last row and has not stored them."""
         last = self.rows[-1] if self.rows else None
-        if last is None or best_row(self.rows, self.learner) is not last:
+        if last is None or (self.select == "best" and best_row(self.rows, self.learner) is not last):
             return
         if self.run.best_at() != (last["stage"], last["step"]):
             self.run.save_best(self.learner.encoder, last)

@@ -84,7 +84,7 @@ def train_and_evaluate(
     state = State(learner, run.checkpoints / stage.name, config.keep_checkpoint_max)
     if state.step == 0 and train_spec.stage_number == 0:
         adapt_layers(encoder, train_spec.input)
-    interval = Interval(run, learner, state, train_spec.stage_number, stage.batch_size, eval_spec.patience)
+    interval = Interval(run, learner, state, train_spec.stage_number, stage, eval_spec.patience)
     interval.settle()
     if state.step < train_spec.max_steps and not interval.is_over:
         _fit(learner, train_spec, eval_spec, config, interval)

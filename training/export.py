@@ -7,7 +7,7 @@ from pathlib import Path
 import tensorflow as tf
 import tf_keras
 
-from common.files import whole_folder, write_bytes, write_json
+from common.files import read_json, whole_folder, write_bytes, write_json
 from common.quiet import quiet_native_code
 from training.runs import SCHEMA_VERSION, Run
 
@@ -25,26 +25,29 @@ def export_run(run: Run) -> Path:
     finally:
         tf_keras.mixed_precision.set_global_policy(policy)
     with whole_folder(run.export) as folder, quiet_native_code():
-        signature = _signature(encoder)
+        module = _module(encoder)
         saved = str(folder / "saved_model")
-        tf.saved_model.save(encoder, saved, signatures=signature)
+        tf.saved_model.save(module, saved, signatures=module.encode.get_concrete_function())
         converter = tf.lite.TFLiteConverter.from_saved_model(saved)
         write_bytes(folder / "encoder.tflite", converter.convert())
         write_json(folder / "encoder.json", _description(run, encoder))
     return run.export
 
 
-def _signature(encoder: tf_keras.Model) -> tf.types.experimental.ConcreteFunction:
+def _module(encoder: tf_keras.Model) -> tf.Module:
+    """The encoder's weights and its answer alone; saving the Keras model would trace every layer twice."""
     specs = {
         name: tf.TensorSpec([None, *tensor.shape[1:]], tensor.dtype, name)
         for name, tensor in zip(encoder.input_names, encoder.inputs, strict=True)
     }
 
     @tf.function(input_signature=[specs])
-    def serve(inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    def encode(inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         return encoder(inputs, training=False)
 
-    return serve.get_concrete_function()
+    module = tf.Module()
+    module.weights, module.encode = encoder.variables, encode
+    return module
 
 
 def _description(run: Run, encoder: tf_keras.Model) -> dict[str, object]:
@@ -52,11 +55,12 @@ def _description(run: Run, encoder: tf_keras.Model) -> dict[str, object]:
     return {
         "schema_version": SCHEMA_VERSION,
         "model": config["model"],
-        "run": run.path.name,
+        "run": run.path.resolve().name,
         "inputs": list(encoder.input_names),
         "image_size": config["dataset"]["image_size"],
         "channels": 1,
         "embedding_size": int(encoder.output_shape["embedding"][-1]),
         "classes": config["dataset"]["classes"],
         "fingerprint": config["dataset"]["fingerprint"],
+        "step": read_json(run.best / "best.json")["step"],
     }

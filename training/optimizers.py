@@ -44,9 +44,9 @@ def build_optimizer(stage: Stage) -> tf_keras.optimizers.Optimizer:
     rate: float | WarmupCosine = stage.learning_rate
     if stage.schedule == "cosine":
         rate = WarmupCosine(stage.learning_rate, stage.warmup_steps, stage.max_steps)
-    settings = {"global_clipnorm": stage.clip} if stage.clip else {}
-    if stage.weight_decay:
-        settings["weight_decay"] = stage.weight_decay
+    settings = {"weight_decay": stage.weight_decay}  # Always given: AdamW has a default that is not zero.
+    if stage.clip:
+        settings["global_clipnorm"] = stage.clip
     if stage.optimizer == "sgd":
         settings["momentum"] = 0.9
     return OPTIMIZERS[stage.optimizer](learning_rate=rate, **settings)

@@ -15,6 +15,7 @@ from training.augment import AUGMENTS
 from training.optimizers import OPTIMIZERS, SCHEDULES
 from training.runs import SCHEMA_VERSION
 
+SELECTIONS = ("best", "last")
 _FIXED = ("name", "learner", "loss_weights")
 _LIMITS = {
     "max_steps": (1, 10**9),
@@ -73,6 +74,8 @@ def _check(stage: Stage) -> None:
         raise unknown_name("optimizer", stage.optimizer, OPTIMIZERS)
     if stage.schedule not in SCHEDULES:
         raise unknown_name("schedule", stage.schedule, SCHEDULES)
+    if stage.select not in SELECTIONS:
+        raise unknown_name("selection", stage.select, SELECTIONS)
     for key, allowed in _LIMITS.items():
         check_limits(f"stage {stage.name}: {key}", getattr(stage, key), allowed)
     try:

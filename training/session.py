@@ -68,7 +68,8 @@ def open_session(request: Request) -> Session:
     options, stages = make_recipe(spec, request.settings)
     folder = DatasetFolder.open(request.data)
     strategy = make_strategy(request.virtual_devices)
-    _check_batches(stages, strategy.num_replicas_in_sync)
+    for stage in stages:
+        _check(stage, folder, strategy.num_replicas_in_sync)
     config = make_config(
         spec,
         options,
@@ -94,13 +95,14 @@ def open_session(request: Request) -> Session:
     return Session(config, stages, folder, run_config, request.patience)
 
 
-def _check_batches(stages: tuple[Stage, ...], replicas: int) -> None:
-    for stage in stages:
-        if stage.batch_size % replicas:
-            raise UserError(
-                f"batch_size={stage.batch_size} cannot be shared evenly by {replicas} replicas; "
-                f"give a multiple of {replicas}"
-            )
+def _check(stage: Stage, folder: DatasetFolder, replicas: int) -> None:
+    """Raise UserError where the data cannot be cut into the stage's batches."""
+    training_input(folder, stage, 0).batches()
+    if stage.batch_size % replicas:
+        raise UserError(
+            f"batch_size={stage.batch_size} cannot be shared evenly by {replicas} replicas; "
+            f"give a multiple of {replicas}"
+        )
 
 
 def dry_run(session: Session) -> Iterator[str]:

@@ -1,0 +1,98 @@
+"""From --set to stages and options."""
+
+from __future__ import annotations
+
+import pytest
+
+from common.errors import UserError
+from models.registry import MODELS, model_spec
+from models.spec import ModelSpec, Stage
+from training.recipe import make_recipe, parse_settings
+from training.runs import flat
+
+
+def two_stages(options) -> tuple[Stage, ...]:
+    return (Stage(name="first", max_steps=10), Stage(name="second", max_steps=20, batch_size=8))
+
+
+SPEC = ModelSpec(
+    name="two",
+    paper="none",
+    inputs=("image",),
+    build=lambda options, shapes: None,
+    recipe=two_stages,
+    defaults={"preset": "default", "deep": True, "size": 3},
+)
+
+
+def test_settings_are_key_and_value():
+    assert parse_settings(["width=0.5", "trainable=a=b"]) == {"width": "0.5", "trainable": "a=b"}
+    for text in ("width", "=1", "width=", ""):
+        with pytest.raises(UserError, match="expected key=value"):
+            parse_settings([text])
+
+
+def test_a_setting_changes_all_stages_or_the_one_it_names():
+    _, stages = make_recipe(SPEC, {"learning_rate": "0.5", "second.batch_size": "7"})
+    assert [stage.learning_rate for stage in stages] == [0.5, 0.5]
+    assert [stage.batch_size for stage in stages] == [64, 7]
+    assert [stage.max_steps for stage in stages] == [10, 20]
+
+
+def test_options_of_the_model_are_read_by_type():
+    options, _ = make_recipe(SPEC, {"deep": "false", "size": "5"})
+    assert options == {"preset": "default", "deep": False, "size": 5}
+    assert make_recipe(SPEC, {"deep": "1"})[0]["deep"] is True
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"learning_rat": "1"}, "unknown setting 'learning_rat'; did you mean 'learning_rate'"),
+        ({"third.clip": "1"}, "unknown setting 'third.clip'"),
+        ({"name": "x"}, "unknown setting 'name'"),
+        ({"loss_weights": "x"}, "unknown setting 'loss_weights'"),
+        ({"max_steps": "ten"}, "--set max_steps=ten: expected a int such as"),
+        ({"max_steps": "1.5"}, "expected a int"),
+        ({"max_steps": "0"}, "stage first: max_steps=0: expected a number from 1"),
+        ({"max_steps": "-3"}, "max_steps=-3"),
+        ({"batch_size": "0"}, "batch_size=0"),
+        ({"learning_rate": "0"}, "learning_rate=0"),
+        ({"learning_rate": "nan"}, "learning_rate=nan"),
+        ({"learning_rate": "inf"}, "learning_rate=inf"),
+        ({"weight_decay": "-1"}, "weight_decay=-1"),
+        ({"clip": "-1"}, "clip=-1"),
+        ({"warmup_steps": "-1"}, "warmup_steps=-1"),
+        ({"label_smoothing": "1"}, "label_smoothing=1"),
+        ({"augment": "afine"}, "did you mean 'affine'"),
+        ({"optimizer": "adan"}, "did you mean 'adam'"),
+        ({"schedule": "cosin"}, "did you mean 'cosine'"),
+        ({"trainable": "("}, "no regular expression"),
+        ({"deep": "maybe"}, "expected true or false"),
+    ],
+)
+def test_wrong_settings_are_named(settings, message):
+    with pytest.raises(UserError) as caught:
+        make_recipe(SPEC, settings)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_no_option_of_a_model_hides_a_number_of_a_stage(name):
+    assert not set(model_spec(name).defaults) & set(vars(Stage()))
+
+
+def test_published_recipes():
+    assert make_recipe(model_spec("sknet"), {"preset": "faithful"})[1] == (
+        Stage(max_steps=14_000, batch_size=200),
+    )
+    assert make_recipe(model_spec("skresnet"), {"preset": "faithful"})[1] == (
+        Stage(max_steps=14_000, batch_size=50),
+    )
+    assert (Stage().optimizer, Stage().learning_rate, Stage().schedule) == ("adam", 1e-3, "constant")
+
+
+def test_flat_names_nested_values():
+    nested = {"a": {"b": 1, "c": [1, 2]}, "stages": [{"x": 1}, {"x": 2}], "d": None}
+    assert flat(nested) == {"a.b": 1, "a.c": [1, 2], "stages.0.x": 1, "stages.1.x": 2, "d": None}

@@ -1,0 +1,130 @@
+"""train.py as a user meets it: what it prints, and one clear line for every mistake."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.tiny_dataset import write_tiny_dataset
+
+ROOT = Path(__file__).resolve().parents[1]
+SMALL = ("--set=width=0.0625", "--set=embedding_size=8", "--max_steps=5", "--save_steps=4", "--batch_size=12")
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> Path:
+    return write_tiny_dataset(tmp_path_factory.mktemp("command") / "tiny")
+
+
+def command(*arguments: str | Path) -> subprocess.CompletedProcess:
+    return subprocess.run([sys.executable, ROOT / "train.py", *arguments], capture_output=True, text=True)
+
+
+def test_a_normal_run_prints_results_and_progress_and_nothing_else(data, tmp_path):
+    run = tmp_path / "runs" / "first"
+    done = command("--model=sknet", f"--data={data}", f"--run={run}", *SMALL)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[1:] == [
+        f"wrote {run / 'export'}",
+        f"next: python evaluate.py --run={run}",
+    ]
+    assert done.stdout.startswith("stage train: step 5, examples 60, ")
+    assert [line.split()[:2] for line in done.stderr.splitlines()] == [["step", "4/5"], ["step", "5/5"]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "--model is missing"),
+        (("--model=sknet",), "--data is missing"),
+        (("--model=sknet", "--data=x"), "--run is missing"),
+        (("--model=sknet", "cat"), "unexpected argument 'cat'"),
+        (("--max_steps=-1",), "max_steps"),
+        (("--max_steps=many",), "max_steps"),
+        (("--batch_size=0.5",), "batch_size"),
+        (("--steps_per_execution=0",), "steps_per_execution"),
+        (("--virtual_devices=99",), "virtual_devices"),
+        (("--precision=float64",), "precision"),
+        (("--seed=-1",), "seed"),
+        (("--modle=sknet",), "modle"),
+    ],
+)
+def test_a_wrong_flag_is_one_line_before_tensorflow_is_loaded(arguments, message):
+    done = command(*arguments)
+    assert done.returncode in (1, 2)
+    assert done.stdout == ""
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+MISTAKES = """
+import contextlib, io, json, sys
+import train
+from common import cli
+answers = []
+for arguments in json.loads(sys.argv[1]):
+    out, err, status = io.StringIO(), io.StringIO(), 0
+    train.FLAGS.unparse_flags()
+    for name in ("model", "data", "run", "set", "max_steps", "batch_size", "dry_run", "list_models"):
+        train.FLAGS[name].unparse()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            cli._guarded(train.main, train.FLAGS(["train.py", *arguments]))
+        except SystemExit as error:
+            status = error.code
+    answers.append([status, out.getvalue(), err.getvalue()])
+print(json.dumps(answers))
+"""
+
+
+def test_mistakes_in_names_and_values_are_one_line_each(data, tmp_path):
+    """One process for all: the import of TensorFlow takes seconds."""
+    (tmp_path / "papers").mkdir()
+    (tmp_path / "papers" / "thesis.tex").write_text("x")
+    (tmp_path / "file").write_text("x")
+    good = ["--model=sknet", f"--data={data}", f"--run={tmp_path / 'run'}"]
+    cases = [
+        (["--model=sknett", *good[1:]], "unknown model 'sknett'; did you mean 'sknet'?"),
+        ([*good, "--set=widht=0.5"], "unknown setting 'widht'; did you mean 'width'?"),
+        ([*good, "--set=learning_rat=0.5"], "did you mean 'learning_rate'?"),
+        ([*good, "--set=preset=faithfull"], "did you mean 'faithful'?"),
+        ([*good, "--set=augment=afine"], "did you mean 'affine'?"),
+        ([*good, "--set=optimizer=adan"], "did you mean 'adam'?"),
+        ([*good, "--set=width"], "expected key=value"),
+        ([*good, "--set=width=-1"], "expected a number from"),
+        ([*good, "--set=max_steps=0"], "max_steps=0: expected a number from 1"),
+        ([*good, "--set=learning_rate=nan"], "learning_rate=nan: expected a number"),
+        ([*good, "--batch_size=1000"], "batch_size=1000 is more than the 60 examples of 'train'"),
+        (["--model=sknet", f"--data={tmp_path / 'no'}", good[2]], "no data set folder"),
+        (["--model=sknet", f"--data={tmp_path / 'file'}", good[2]], "no data set folder"),
+        (["--model=sknet", f"--data={tmp_path / 'papers'}", good[2]], "no manifest.json"),
+        ([*good[:2], "--batch_size=12", f"--run={tmp_path / 'papers'}"], "is no run"),
+        ([*good[:2], "--batch_size=12", f"--run={tmp_path / 'file'}"], "is a file"),
+        ([*good[:2], "--set=width=0.5"], "--run is missing"),
+    ]  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", MISTAKES, json.dumps([arguments for arguments, _ in cases])],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
+    assert done.returncode == 0, done.stderr
+    for (arguments, message), (status, out, err) in zip(cases, json.loads(done.stdout), strict=True):
+        assert status == 1, arguments
+        assert out == "", arguments
+        assert message in err, arguments
+        assert err.startswith("error: ")
+        assert err.count("\n") == 1, err
+    assert sorted(item.name for item in tmp_path.iterdir()) == ["file", "papers"]
+
+
+def test_models_are_listed_one_a_line():
+    done = command("--list_models")
+    assert done.returncode == 0
+    assert [line.split()[0] for line in done.stdout.splitlines()] == ["sknet", "skresnet"]
+    assert done.stderr == ""
