@@ -1,6 +1,6 @@
 """How fast drawings become records, beside two other ways of doing it, in the same run on the same lines.
 
-    python benchmarks/preprocess.py [--data=../shared/data/quickdraw] [--lines=120000] [--rounds=3]
+    python benchmarks/preprocess.py [--data=../shared/data/quickdraw] [--lines=300000] [--rounds=3]
         [--million]
 
 Records a second of processor time ("per core"), everything imported before the clock starts, best of the
@@ -138,7 +138,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data" / "quickdraw")
-    parser.add_argument("--lines", type=int, default=120_000, help="lines for the workers (default 120,000)")
+    parser.add_argument("--lines", type=int, default=300_000, help="lines for the workers (default 300,000)")
     parser.add_argument("--rounds", type=int, default=3, help="measurements of each (default 3)")
     parser.add_argument("--million", action="store_true", help="also convert a million lines")
     flags = parser.parse_args()

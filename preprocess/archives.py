@@ -71,6 +71,9 @@ def list_files(source: Path, suffix: str) -> list[Listed]:
     else:
         found = _members(source, suffix)
     shown = sorted((file for file in found if not _hidden(file.origin)), key=lambda file: file.origin)
+    for file in shown:
+        if not file.origin.isprintable():
+            raise UserError(f"{source} holds {file.origin!a}, a name that cannot be printed; rename it")
     if not shown:
         raise UserError(f"{source} holds no {suffix} file; give the folder or archive that does")
     return shown

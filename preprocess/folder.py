@@ -74,12 +74,12 @@ def index(chunk: Chunk, options: Options) -> Index:
     for path in image_files(chunk.path):
         origin = f"{chunk.origin}/{path.name}"
         try:
-            data = _read_file(path)
+            data = _read_file(path, origin)
             load_drawing(data, min(options.image_size, CHECK_SIZE))
         except UserError as error:
             reason = "nothing_drawn" if str(error).startswith("nothing is drawn") else "bad_image"
             if reason not in dropped:
-                bad.append(Bad(reason, str(error), origin))
+                bad.append(Bad(reason, str(error), origin if origin.isprintable() else ascii(origin)))
             dropped[reason] += 1
             if options.strict:
                 break
@@ -109,9 +109,9 @@ def read(data: bytes, origin: Origin, options: Options) -> Record:
     return Record(origin.name, origin.label, origin.class_name, image=encode_png(pixels))
 
 
-def _read_file(path: Path) -> bytes:
-    if not path.name.isprintable():
-        raise UserError(f"{str(path)!r} has a name that cannot be printed; rename it")
+def _read_file(path: Path, origin: str) -> bytes:
+    if not origin.isprintable():
+        raise UserError(f"{origin!a} is a name that cannot be printed; rename it")
     if path.stat().st_size > MAX_FILE_BYTES:
         raise UserError(f"{path} is larger than {MAX_FILE_BYTES >> 20} MB; make it smaller")
     return path.read_bytes()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,8 +96,7 @@ class Index:
     lines: int = 0
 
 
-@dataclass(frozen=True)
-class Origin:
+class Origin(NamedTuple):
     """What the pipeline knows of an example when its bytes are read: the file's name, class and label."""
 
     name: str

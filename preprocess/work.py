@@ -114,6 +114,8 @@ def _hold(path: Path) -> int:
             handle = os.open(path, os.O_RDONLY)
         except FileNotFoundError:  # removed between the two lines by a process that has just finished
             continue
+        except (FileExistsError, NotADirectoryError):
+            raise UserError(f"{path} cannot be made, a file is in its way; choose another --out") from None
         _lock(handle, path)
         if path.is_dir() and os.path.samestat(os.fstat(handle), path.stat()):
             return handle

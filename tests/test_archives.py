@@ -91,6 +91,13 @@ def test_member_that_is_larger_than_it_says_is_refused(tmp_path: Path) -> None:
         build("quickdraw", [tmp_path / "x.zip"], tmp_path / "out", SMALL)
 
 
+def test_file_whose_name_cannot_be_printed_is_refused(tmp_path: Path) -> None:
+    folder = write_classes(tmp_path / "source", ("cat",))
+    (folder / "a\x1b[2Jb.ndjson").write_bytes(b"{}")
+    with pytest.raises(UserError, match=r"'a\\x1b\[2Jb.ndjson', a name that cannot be printed"):
+        build("quickdraw", [folder], tmp_path / "out", SMALL)
+
+
 def test_missing_sources_are_told(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     for name, says in (("nowhere", "no source .*nowhere"), ("empty", "holds no .ndjson file")):

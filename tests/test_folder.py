@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -128,7 +129,8 @@ def broken(folder: Path) -> dict[str, int]:
     (folder / "notes.txt").write_text("is passed over")
     (folder / ".hidden.png").write_text("is passed over")
     (folder / "folder.png").mkdir()
-    return {"bad_image": 3, "nothing_drawn": 1}
+    Path(os.fsdecode(os.fsencode(folder) + b"/z\xff\n.png")).write_bytes(good)
+    return {"bad_image": 4, "nothing_drawn": 1}
 
 
 def test_broken_images_are_counted_by_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -137,7 +139,7 @@ def test_broken_images_are_counted_by_reason(tmp_path: Path, capsys: pytest.Capt
     manifest = build("folder", [source], tmp_path / "set", ALL)
     assert manifest.dropped == dropped and manifest.num_examples("train") == 9
     told = capsys.readouterr().err
-    assert "left out: 3 x bad_image, first in cat/cut.png\n" in told
+    assert "left out: 4 x bad_image, first in cat/cut.png\n" in told
     assert "left out: 1 x nothing_drawn, first in cat/blank.png\n" in told
 
 

@@ -85,6 +85,7 @@ def test_older_data_set_is_replaced_whole_and_other_folders_are_left_alone(tmp_p
         ("source", "is not a data set folder"),
         ("link", "cannot be made"),
         ("out/notes.txt", "cannot be"),
+        ("source/cat.ndjson/x", "a file is in its way"),
     ):
         with pytest.raises(UserError, match=says):
             build("quickdraw", [source], tmp_path / name, SMALL)

@@ -28,6 +28,15 @@ def make_strategy(virtual_devices: int = 0) -> tf.distribute.Strategy:
     return tf.distribute.MirroredStrategy(cpus, cross_device_ops=tf.distribute.ReductionToOneDevice())
 
 
+def set_threads(intra_op: int, inter_op: int) -> None:
+    """Threads within one operation, and operations at once; 0 is TensorFlow's choice.
+
+    Must come before the devices start.
+    """
+    tf.config.threading.set_intra_op_parallelism_threads(intra_op)
+    tf.config.threading.set_inter_op_parallelism_threads(inter_op)
+
+
 def set_numerics(seed: int, deterministic: bool, mixed_precision: str) -> None:
     """Seed Python, NumPy and TensorFlow; make ops repeat bit for bit if asked; set the float policy.
 
