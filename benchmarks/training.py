@@ -125,7 +125,7 @@ def _line(process: subprocess.Popen) -> str:
     assert process.stdout is not None
     line = process.stdout.readline()
     if not line:
-        raise SystemExit(f"a worker ended without an answer: {process.args}")
+        raise SystemExit(f"a worker ended without an answer: {process.args!r}")
     return line
 
 
@@ -177,16 +177,15 @@ def run_group(name: str, rows: list[Row], batch_size: int, options: argparse.Nam
     if len(counts) != 1:
         raise SystemExit(f"the networks are not the same: {counts} parameters")
     versions = ", ".join(sorted({fact["version"] for fact in facts}))
-    print(
-        f"\n{name}: batch {batch_size}, {counts.pop():,} parameters, {versions}, load {os.getloadavg()[0]:.1f}"
-    )
+    print(f"\n{name}: batch {batch_size}, {counts.pop():,} parameters, {versions}\n")
     print("\n".join(table(rows, batch_size)), flush=True)
 
 
 def main() -> None:
     """Print machine facts and the table of every group for every batch size."""
     options = flags()
-    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} processors, {platform.platform()}")
+    load = os.getloadavg()[0]
+    print(f"{platform.machine()}, {os.cpu_count()} processors, load {load:.1f} before the start")
     with tempfile.TemporaryDirectory() as folder:
         names = options.groups.split(",")
         data = options.data or (sample_data(Path(folder), options.image_size) if "input" in names else "")

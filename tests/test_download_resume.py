@@ -141,10 +141,17 @@ def command_for(server: Server, folder: Path) -> list[str]:
     return [sys.executable, "-c", SCRIPT, server.url("/a"), str(folder)]
 
 
+def heed_interrupts() -> None:
+    """A suite that runs in the background of a shell hands SIGINT on as ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_an_interrupted_process_leaves_partial_files_that_are_gone_on_with(server, tmp_path, how):
     server.files["/a"] = File(mood=["slowly"])
-    process = subprocess.Popen(command_for(server, tmp_path), cwd=ROOT, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        command_for(server, tmp_path), cwd=ROOT, stderr=subprocess.PIPE, preexec_fn=heed_interrupts
+    )
     part, patience = tmp_path / "a.ndjson.part", time.monotonic() + 20
     while not (part.exists() and part.stat().st_size) and time.monotonic() < patience:
         time.sleep(0.01)

@@ -67,6 +67,7 @@ def test_options_of_the_model_are_read_by_type():
         ({"augment": "afine"}, "did you mean 'affine'"),
         ({"optimizer": "adan"}, "did you mean 'adam'"),
         ({"schedule": "cosin"}, "did you mean 'cosine'"),
+        ({"select": "lst"}, "did you mean 'last'"),
         ({"trainable": "("}, "no regular expression"),
         ({"deep": "maybe"}, "expected true or false"),
     ],

@@ -89,7 +89,8 @@ def test_without_validation_training_scores_decide(request_of, tmp_path):
     assert read_json(request.run / "best" / "best.json")["step"] == int(best["step"])
 
 
-def test_best_weights_are_those_of_the_best_row_not_the_last(request_of, monkeypatch):
+@pytest.mark.parametrize(("select", "expected"), [("best", 8), ("last", 16)])
+def test_weights_for_use_are_those_that_the_stage_selects(request_of, monkeypatch, select, expected):
     scores = iter([0.2, 0.9, 0.9, 0.4])
     original = callbacks.Interval._row
 
@@ -97,15 +98,15 @@ def test_best_weights_are_those_of_the_best_row_not_the_last(request_of, monkeyp
         return original(self, logs) | {"validation_accuracy": next(scores)}
 
     monkeypatch.setattr(callbacks.Interval, "_row", row)
-    request = request_of(set_={"max_steps": "16"}, keep_checkpoints=9)
+    request = request_of(set_={"max_steps": "16", "select": select}, keep_checkpoints=9)
     train(request)
-    assert read_json(request.run / "best" / "best.json")["step"] == 8
-    reader = tf.train.load_checkpoint(str(request.run / "checkpoints" / "train" / "step-8"))
-    best = tf.train.load_checkpoint(str(request.run / "best" / "weights"))
-    name = next(n for n in best.get_variable_to_shape_map() if "kernel" in n)
-    np.testing.assert_array_equal(best.get_tensor(name), reader.get_tensor(name))
-    last = tf.train.load_checkpoint(str(request.run / "checkpoints" / "train" / "step-16"))
-    assert not np.array_equal(best.get_tensor(name), last.get_tensor(name))
+    assert read_json(request.run / "best" / "best.json")["step"] == expected
+    stored = tf.train.load_checkpoint(str(request.run / "best" / "weights"))
+    name = next(n for n in stored.get_variable_to_shape_map() if "kernel" in n)
+    for step in (4, 8, 12, 16):
+        reader = tf.train.load_checkpoint(str(request.run / "checkpoints" / "train" / f"step-{step}"))
+        equal = np.array_equal(stored.get_tensor(name), reader.get_tensor(name))
+        assert equal == (step == expected)
 
 
 @pytest.mark.parametrize("xla", [False, True])

@@ -132,7 +132,8 @@ def train(session: Session) -> Iterator[str]:
     run.claim(session.config)
     with run.only_here():
         if run.is_finished:
-            yield f"{run.path} is finished: {_listed(Journal(run.metrics_file).rows[-1])}"
+            last = Journal(run.metrics_file).rows[-1:]
+            yield f"{run.path} is finished: {_listed(last[0]) if last else 'its metrics.csv is gone'}"
             yield f"wrote {run.export} when it ended"
             return
         encoder = session.build_encoder()
