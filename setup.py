@@ -11,6 +11,7 @@ CORE = [
     "ai-edge-litert>=2.3",
     "google-crc32c>=1.7",
     "importlib_resources>=6.5",
+    "isal>=1.9,<2",
     "matplotlib>=3.11",
     "numpy<2.5",
     "opencv-python-headless>=5.0,<5.1",
