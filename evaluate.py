@@ -14,7 +14,7 @@ from common import cli
 from common.errors import UserError
 from common.files import read_json
 from evaluation.report import Examples, evaluate, write_report
-from retrieval.embedder import Embedder
+from retrieval.embedder import Drawings, Embedder
 from tfrecords.dataset import DatasetFolder
 
 FLAGS = flags.FLAGS
@@ -39,7 +39,8 @@ def main(argv: list[str]) -> None:
     embedder = Embedder.open(run / "export")
     examples = load(folder, FLAGS.split)
     began = time.monotonic()
-    encoded = embedder.encode(examples.images)
+    points = folder.strokes(FLAGS.split) if embedder.card.reads_strokes else None
+    encoded = embedder.encode(Drawings(examples.images, points))
     seconds = time.monotonic() - began
     print(
         f"embedded {len(examples.labels):,} drawings, {len(examples.labels) / seconds:,.0f}/s",

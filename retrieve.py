@@ -100,7 +100,7 @@ def ask() -> None:
         tell(f"gallery: {folder} (the newest; --gallery chooses another)")
     gallery = Gallery.open(folder)
     classes = true_classes(gallery.info.classes)
-    queries = [read_query(Path(name), gallery.info.image_size, FLAGS.line) for name in FLAGS.query]
+    queries = [read_query(Path(name), gallery.card, FLAGS.line) for name in FLAGS.query]
     for query in queries:
         for note in query.notes:
             tell(f"note: {query.name}: {note}")

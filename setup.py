@@ -59,6 +59,7 @@ setup(
                 "training",
                 "evaluation",
                 "retrieval",
+                "studies",
             )
             for end in ("", ".*")
         ]

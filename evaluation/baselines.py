@@ -1,4 +1,4 @@
-"""Two encoders that need no training, and a classifier by nearest neighbours, to measure networks against.
+"""Two encoders that need no training, to measure networks against.
 
 Images are uint8 `[n, size, size]`, 255 = paper, 0 = ink.
 """
@@ -8,9 +8,7 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-
-from evaluation.neighbours import ExactOrder, chunks, prepare
+from numpy.typing import NDArray
 
 Images = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -51,26 +49,6 @@ def hog_features(images: Images) -> Floats:
         block = images[start : start + IMAGES_AT_ONCE]
         found[start : start + len(block)] = _normalised_blocks(_cell_histograms(block))
     return found
-
-
-def knn_predict(
-    train_features: ArrayLike, train_labels: ArrayLike, query_features: ArrayLike, k: int = 5
-) -> NDArray[np.int64]:
-    """The most frequent label among the `k` nearest training items, int64 `[queries]`.
-
-    Nearest by Euclidean distance, equal distances in training order; equally frequent labels go to the one
-    with the nearest item. Features are `[train, d]` and `[queries, d]`, labels int `[train]`.
-    """
-    queries, train = prepare(query_features, train_features, "sqeuclidean")
-    labels = np.asarray(train_labels)
-    if labels.shape != (len(train),) or labels.dtype.kind not in "iu" or not 1 <= k <= len(train):
-        raise ValueError(f"labels {labels.dtype} {labels.shape} and k = {k} for {len(train)} training items")
-    ranker, predicted = ExactOrder(train), np.empty(len(queries), np.int64)
-    for rows in chunks(len(queries), len(train)):
-        nearest = labels[ranker(queries[rows])[:, :k]]
-        votes = (nearest[:, :, None] == nearest[:, None, :]).sum(axis=2)
-        predicted[rows] = nearest[np.arange(len(nearest)), votes.argmax(axis=1)]
-    return predicted
 
 
 def _check(images: Images, smallest: int) -> None:

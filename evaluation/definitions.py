@@ -13,6 +13,8 @@ PLAIN = {
     "cross_entropy": "Mean of minus the natural logarithm of the probability given to the true class (nats).",
     "expected_calibration_error": "Mean distance between confidence and accuracy over 15 equally wide "
     "intervals of confidence, weighted by their number of examples.",
+    "knn_3_accuracy": "Share of examples whose class wins the vote of the 3 nearest of all others (squared "
+    "Euclidean distance; equally many votes: the class of the nearer one).",
     "map_all": "Mean over queries of the average precision over all relevant items (same class), divided by "
     "their number R in the gallery.",
     "mean_reciprocal_rank": "Mean over queries of 1 / place of the first target: the own instance where "

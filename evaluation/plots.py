@@ -1,55 +1,27 @@
 """Pictures of an evaluation: confusion matrix, worst mistakes, accuracy by class.
 
 Files are PNG, written whole or not at all. Class names come from outside: they are shortened and never
-read as formulas. Matplotlib is imported here only.
+read as formulas. The style is that of `plots_style`.
 """
 
 from __future__ import annotations
 
-import io
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from math import ceil
 from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import LinearSegmentedColormap, PowerNorm
-from matplotlib.figure import Figure
+from matplotlib.colors import PowerNorm
 from numpy.typing import ArrayLike, NDArray
 
-from common.files import write_bytes
 from evaluation.classification import ClassScores, Mistakes
+from evaluation.plots_style import BLUE, GRID, MUTED, RED, SHADES, TEXT, percent, picture, shown_names
 
-TEXT, MUTED, BLUE, RED = "#1f2933", "#7b8794", "#2b6cb0", "#c53030"
-SHADES = LinearSegmentedColormap.from_list("ink", ["#ffffff", "#bcd4ec", "#5b94cb", "#225a97", "#0b2545"])
-STYLE = {
-    "font.family": "DejaVu Sans",
-    "font.size": 9,
-    "text.color": TEXT,
-    "text.parse_math": False,
-    "axes.edgecolor": MUTED,
-    "axes.labelcolor": TEXT,
-    "axes.titlelocation": "left",
-    "axes.titlesize": 12,
-    "axes.titleweight": "bold",
-    "axes.titlepad": 9,
-    "figure.constrained_layout.h_pad": 0.08,
-    "figure.constrained_layout.w_pad": 0.08,
-    "xtick.color": MUTED,
-    "ytick.color": MUTED,
-    "xtick.labelcolor": TEXT,
-    "ytick.labelcolor": TEXT,
-    "figure.dpi": 130,
-}
 CLASSES_WITH_NUMBERS = 20
 LABELS_ON_AN_AXIS = 60
 BARS = 50
 SHEET_COLUMNS = 6
-NAME_LENGTH = 22
 
 
 def save_confusion(path: Path, confusion: ArrayLike, class_names: Sequence[str]) -> None:
@@ -58,12 +30,12 @@ def save_confusion(path: Path, confusion: ArrayLike, class_names: Sequence[str])
     Up to 20 classes the percentages stand in the cells; above 60 not every class is labelled and the most
     frequent mistakes are listed under the picture.
     """
-    counts, names = np.asarray(confusion, dtype=np.float64), _shown(class_names)
+    counts, names = np.asarray(confusion, dtype=np.float64), shown_names(class_names)
     if counts.shape != (len(names), len(names)):
         raise ValueError(f"a confusion matrix {counts.shape} does not fit {len(names)} class names")
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     side = float(np.clip(2.2 + 0.42 * len(names), 4.8, 11))
-    with _figure(path, side + 0.9, side + 0.4) as figure:
+    with picture(path, side + 0.9, side + 0.4) as figure:
         axes = figure.add_subplot(title="Confusion matrix", xlabel="predicted", ylabel="true")
         image = axes.imshow(shares, cmap=SHADES, norm=PowerNorm(0.5, 0, 1), interpolation="nearest")
         _label_classes(axes, names)
@@ -86,10 +58,10 @@ def save_mistakes(
     """
     if len(images) != len(mistakes.index):
         raise ValueError(f"{len(images)} images for {len(mistakes.index)} mistakes")
-    names = _shown(class_names)
+    names = shown_names(class_names)
     columns = max(3, min(SHEET_COLUMNS, len(images)))
     rows = max(1, ceil(len(images) / columns))
-    with _figure(path, 1.65 * columns, 2.05 * rows + 0.5) as figure:
+    with picture(path, 1.65 * columns, 2.05 * rows + 0.5) as figure:
         figure.suptitle("Most confident mistakes", x=0.02, ha="left", fontsize=12, fontweight="bold")
         cells = figure.subplots(rows, columns, squeeze=False).ravel()
         for axes in cells:
@@ -99,7 +71,7 @@ def save_mistakes(
         for axes, image, true, predicted, confidence in zip(
             cells, images, mistakes.true, mistakes.predicted, mistakes.confidence, strict=False
         ):
-            _draw_mistake(axes, image, names[true], f"{names[predicted]} {_percent(confidence)}")
+            _draw_mistake(axes, image, names[true], f"{names[predicted]} {percent(confidence)}")
 
 
 def save_class_accuracy(path: Path, table: Sequence[ClassScores], class_names: Sequence[str]) -> None:
@@ -109,11 +81,11 @@ def save_class_accuracy(path: Path, table: Sequence[ClassScores], class_names: S
     """
     if len(table) != len(class_names):
         raise ValueError(f"{len(table)} rows do not fit {len(class_names)} class names")
-    names = _shown(class_names)
+    names = shown_names(class_names)
     ranked = sorted((row for row in table if row.count), key=lambda row: (row.recall, row.label))
     shown = ranked if len(ranked) <= BARS else [*ranked[: BARS - 10], *ranked[-10:]]
     places = np.arange(len(shown)) + (np.arange(len(shown)) >= BARS - 10) * (len(ranked) > BARS)
-    with _figure(path, 7.5, 1.3 + 0.22 * (len(shown) + 1)) as figure:
+    with picture(path, 7.5, 1.3 + 0.22 * (len(shown) + 1)) as figure:
         axes = figure.add_subplot(title="Accuracy by class")
         axes.barh(places, [row.recall for row in shown], height=0.7, color=BLUE)
         axes.set_yticks(places, [names[row.label] for row in shown])
@@ -126,41 +98,18 @@ def save_class_accuracy(path: Path, table: Sequence[ClassScores], class_names: S
             axes.text(0.01, BARS - 10, note, va="center", fontsize=8, color=MUTED)
 
 
-@contextmanager
-def _figure(path: Path, width: float, height: float) -> Iterator[Figure]:
-    """A figure of `width` x `height` inches in the common style; saved when the block ends well."""
-    with mpl.rc_context(STYLE), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing from")
-        figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
-        yield figure
-        buffer = io.BytesIO()
-        FigureCanvasAgg(figure).print_png(buffer)
-    write_bytes(path, buffer.getvalue())
-
-
-def _shown(names: Sequence[str]) -> list[str]:
-    """Names on one line, at most 22 characters."""
-    lines = (" ".join(str(name).split()) for name in names)
-    return [line if len(line) <= NAME_LENGTH else f"{line[: NAME_LENGTH - 1]}…" for line in lines]
-
-
-def _percent(share: float) -> str:
-    """A share as a percentage; 100 % is kept for what is whole."""
-    return f"{100 * share:.1f} %" if 0.995 <= share < 0.9995 else f"{100 * share:.0f} %"
-
-
 def _label_classes(axes: Axes, names: list[str]) -> None:
     step = ceil(len(names) / LABELS_ON_AN_AXIS)
     places = np.arange(0, len(names), step)
     size = 9 if len(names) <= CLASSES_WITH_NUMBERS else 7
     axes.set_xticks(places, [names[place] for place in places], rotation=90, fontsize=size)
     axes.set_yticks(places, [names[place] for place in places], fontsize=size)
-    axes.spines[:].set(color="#e4e7eb", linewidth=0.6)
+    axes.spines[:].set(color=GRID, linewidth=0.6)
     axes.tick_params(length=0 if step == 1 else 2)
     if len(names) <= CLASSES_WITH_NUMBERS:
         axes.set_xticks(np.arange(len(names) + 1) - 0.5, minor=True)
         axes.set_yticks(np.arange(len(names) + 1) - 0.5, minor=True)
-        axes.grid(which="minor", color="#e4e7eb", linewidth=0.6)
+        axes.grid(which="minor", color=GRID, linewidth=0.6)
         axes.tick_params(which="minor", length=0)
 
 
@@ -175,7 +124,7 @@ def _frequent_mistakes(shares: NDArray[np.float64], names: list[str], limit: int
     wrong = shares - np.diag(shares.diagonal())
     order = np.argsort(-wrong, axis=None, kind="stable")[:limit]
     pairs = [divmod(int(cell), len(names)) for cell in order if wrong.flat[cell] > 0]
-    texts = [f"{names[row]} → {names[column]} {_percent(wrong[row, column])}" for row, column in pairs]
+    texts = [f"{names[row]} → {names[column]} {percent(wrong[row, column])}" for row, column in pairs]
     lines = [",  ".join(texts[start : start + 3]) for start in range(0, len(texts), 3)]
     return "most frequent mistakes:  " + "\n".join(lines) if texts else "no mistakes"
 
@@ -195,10 +144,10 @@ def _percent_axis(axes: Axes) -> None:
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.spines.bottom.set_bounds(0, 1)
     axes.tick_params(axis="y", length=0, labelsize=8)
-    axes.grid(axis="x", color="#e4e7eb", linewidth=0.6)
+    axes.grid(axis="x", color=GRID, linewidth=0.6)
     axes.set_axisbelow(True)
 
 
 def _fate(row: ClassScores, names: list[str]) -> str:
     taken = "" if row.most_confused_with is None else f"   taken for {names[row.most_confused_with]}"
-    return f"{_percent(row.recall)}{taken}"
+    return f"{percent(row.recall)}{taken}"

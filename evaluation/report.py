@@ -14,14 +14,18 @@ from numpy.typing import NDArray
 
 from common.files import whole_folder, write_bytes, write_json
 from evaluation import plots
-from evaluation.baselines import hog_features, knn_predict, pixel_features
+from evaluation.baselines import hog_features, pixel_features
+from evaluation.bootstrap import interval
 from evaluation.classification import ClassificationResult, classify_metrics, per_class, worst_mistakes
 from evaluation.definitions import define
 from evaluation.ranking import RankingResult, rank_metrics
+from evaluation.votes import VOTERS, knn_leave_one_out, knn_predict
 
 KS = (1, 5, 10)
 BASELINES = {"pixels": pixel_features, "hog": hog_features}
 WORST_MISTAKES = 24
+KNN = f"knn_{VOTERS}_accuracy"
+HEADLINES = ("accuracy", "map_all", "precision_at_10", KNN, "cosine_map_all")
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +38,11 @@ class Examples:
 
 @dataclass(frozen=True, eq=False)
 class Report:
-    """All that one evaluation found. `baselines` is name -> flat figures."""
+    """All that one evaluation found.
+
+    `votes` tells for each example whether its nearest others vote for its class (None with too few others);
+    `baselines` is name -> flat figures.
+    """
 
     classes: tuple[str, ...]
     examples: Examples
@@ -42,12 +50,15 @@ class Report:
     classification: ClassificationResult
     ranking: RankingResult
     cosine: RankingResult
+    votes: NDArray[np.bool_] | None
     baselines: dict[str, dict[str, float]]
 
     def figures(self) -> dict[str, float]:
         """The flat figures of `metrics.json`."""
         cosine = self.cosine.summary()
         extra = {f"cosine_{name}": cosine[name] for name in ("map_all", "precision_at_10")}
+        if self.votes is not None:
+            extra[KNN] = float(self.votes.mean())
         return {**self.classification.summary(), **self.ranking.summary(), **extra}
 
     def intervals(self) -> dict[str, list[float]]:
@@ -55,17 +66,21 @@ class Report:
         cosine = self.cosine.intervals()
         found = {**self.classification.intervals(), **self.ranking.intervals()}
         found |= {f"cosine_{name}": cosine[name] for name in ("map_all", "precision_at_10")}
+        if self.votes is not None:
+            found[KNN] = interval(self.votes)
         return {name: list(pair) for name, pair in found.items()}
 
     def table(self) -> str:
         """The headline figures of the encoder and its baselines, for people."""
         rows = {"model": self.figures(), **self.baselines}
-        lines = [f"{'':<10}{'accuracy':>10}{'map_all':>10}{'precision_at_10':>17}{'cosine_map_all':>16}"]
-        for name, figures in rows.items():
-            cells = [figures.get(key) for key in ("accuracy", "map_all", "precision_at_10", "cosine_map_all")]
-            shown = [f"{100 * cells[0]:.1f} %" if cells[0] is not None else "-"]
-            shown += [f"{cell:.3f}" if cell is not None else "-" for cell in cells[1:]]
-            lines.append(f"{name:<10}{shown[0]:>10}{shown[1]:>10}{shown[2]:>17}{shown[3]:>16}")
+        widths = [max(10, len(name) + 2) for name in HEADLINES]
+        lines = [
+            " " * 10 + "".join(f"{name:>{width}}" for name, width in zip(HEADLINES, widths, strict=True))
+        ]
+        for model, figures in rows.items():
+            cells = [_cell(name, figures.get(name)) for name in HEADLINES]
+            line = "".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
+            lines.append(f"{model:<10}{line}")
         return "\n".join(lines)
 
 
@@ -89,6 +104,7 @@ def evaluate(
         classification=classify_metrics(logits, examples.labels),
         ranking=_rank(embeddings, examples.labels),
         cosine=_rank(embeddings, examples.labels, "cosine"),
+        votes=_votes(embeddings, examples.labels),
         baselines=_baselines(examples, reference) if with_baselines else {},
     )
 
@@ -99,11 +115,20 @@ def _rank(
     return rank_metrics(embeddings, embeddings, labels, labels, exclude_self=True, ks=KS, metric=metric)
 
 
+def _votes(embeddings: NDArray[np.float32], labels: NDArray[np.int32]) -> NDArray[np.bool_] | None:
+    if len(labels) <= VOTERS:
+        return None
+    return np.asarray(knn_leave_one_out(embeddings, labels) == labels)
+
+
 def _baselines(examples: Examples, reference: Examples | None) -> dict[str, dict[str, float]]:
     found = {}
     for name, encode in BASELINES.items():
         features = encode(examples.images)
         found[name] = _rank(features, examples.labels).summary()
+        votes = _votes(features, examples.labels)
+        if votes is not None:
+            found[name][KNN] = float(votes.mean())
         if reference is not None:
             predicted = knn_predict(encode(reference.images), reference.labels, features, k=5)
             found[name]["accuracy"] = float(np.mean(predicted == examples.labels))
@@ -147,6 +172,13 @@ def _per_class_csv(report: Report, table: list[Any]) -> str:
         shown = [f"{value:.4f}" for value in (row.precision, row.recall, row.f1, _mean_of(own))]
         writer.writerow([report.classes[row.label], row.count, *shown, confused])
     return text.getvalue()
+
+
+def _cell(name: str, figure: float | None) -> str:
+    """A figure as the table shows it: accuracies in per cent, the rest as a share."""
+    if figure is None:
+        return "-"
+    return f"{100 * figure:.1f} %" if name.endswith("accuracy") else f"{figure:.3f}"
 
 
 def _mean_of(values: NDArray[np.float64]) -> float:

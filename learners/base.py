@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -19,7 +19,8 @@ class Learner(tf_keras.Model):
     A subclass gives `losses_of` (and may give `scores_of`): dictionaries of name -> float32 `[batch]`,
     the names being those of `loss_weights` and `scores`. The step minimises the weighted sum of the
     losses' means over the global batch, plus the encoder's own regularisation; each loss and score is
-    reported under its own name, and the weighted sum as `loss`. `step` counts the steps made, also
+    reported under its own name, and the weighted sum as `loss`. In training the weight of a loss in `anneal`
+    rises from a share of it to the whole over so many steps. `step` counts the steps made, also
     those whose update a loss scale skipped. A loss that is not finite stops training with its name and
     the step's number (`tf.errors.InvalidArgumentError`; not under XLA, which drops assertions).
     """
@@ -33,10 +34,14 @@ class Learner(tf_keras.Model):
         loss_weights: Mapping[str, float],
         scores: tuple[str, ...] = (),
         seed: int = 0,
+        anneal: Mapping[str, Sequence[float]] | None = None,
     ) -> None:
         super().__init__(name="learner")
         self.encoder = encoder
         self.loss_weights = dict(loss_weights)
+        self.anneal = {name: tuple(rise) for name, rise in (anneal or {}).items()}
+        if unknown := self.anneal.keys() - self.loss_weights.keys():
+            raise ValueError(f"annealed losses {sorted(unknown)} have no weight")
         self.seed = seed
         self.step = tf.Variable(
             0, False, dtype=tf.int64, name="step", aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA
@@ -110,9 +115,18 @@ class Learner(tf_keras.Model):
 
     def _total(self, losses: Named) -> tf.Tensor:
         """Weighted sum of means over the global batch, as this replica's share of it."""
-        means = [self.loss_weights[name] * tf.reduce_mean(value) for name, value in losses.items()]
+        means = [self._weight_now(name) * tf.reduce_mean(value) for name, value in losses.items()]
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
         return tf.add_n([*means, *self.encoder.losses]) / replicas
+
+    def _weight_now(self, name: str) -> float | tf.Tensor:
+        """A loss's weight at this step of training."""
+        weight = self.loss_weights[name]
+        if name not in self.anneal:
+            return weight
+        share, steps = self.anneal[name]
+        risen = tf.minimum(1.0, tf.cast(self.step, tf.float32) / steps)
+        return weight * (share + (1 - share) * risen)
 
     def _report(self, losses: Named, scores: Named) -> dict[str, tf.Tensor]:
         total = tf.add_n([self.loss_weights[name] * value for name, value in losses.items()])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 import tf_keras
@@ -14,7 +14,9 @@ class Classify(Learner):
     """Learns `logits` `[batch, classes]` against `label` int32 `[batch]`.
 
     `label_smoothing` in 0..1 spreads that share of the target evenly over all classes (Szegedy et al.
-    2016, section 7). Reports `accuracy` and, with more than five classes, `top_5_accuracy`.
+    2016, section 7). An encoder that answers at several points of a drawing gives `snapshot_logits`
+    `[batch, snapshots, classes]` too, learned as `snapshot_cross_entropy`, their mean. Reports
+    `accuracy` and, with more than five classes, `top_5_accuracy`.
     """
 
     best_score = "accuracy"
@@ -26,18 +28,27 @@ class Classify(Learner):
         loss_weights: Mapping[str, float],
         seed: int = 0,
         label_smoothing: float = 0.0,
+        anneal: Mapping[str, Sequence[float]] | None = None,
     ) -> None:
         classes = encoder.output_shape["logits"][-1]
-        super().__init__(encoder, loss_weights, ("accuracy", "top_5_accuracy")[: 1 + (classes > 5)], seed)
+        scores = ("accuracy", "top_5_accuracy")[: 1 + (classes > 5)]
+        super().__init__(encoder, loss_weights, scores, seed, anneal)
         self.label_smoothing = label_smoothing
 
     def losses_of(self, batch: Batch, outputs: Batch) -> Named:
         """`cross_entropy` in nats, and the model's own terms that are weighted."""
-        logits = outputs["logits"]
-        target = tf.one_hot(batch["label"], logits.shape[-1])
-        target = target * (1 - self.label_smoothing) + self.label_smoothing / logits.shape[-1]
-        losses = {"cross_entropy": tf.nn.softmax_cross_entropy_with_logits(target, logits)}
+        losses = {"cross_entropy": self._cross_entropy(batch["label"], outputs["logits"])}
+        if "snapshot_logits" in outputs:
+            label = batch["label"][:, None] + tf.zeros_like(outputs["snapshot_logits"][..., 0], tf.int32)
+            each = self._cross_entropy(label, outputs["snapshot_logits"])
+            losses["snapshot_cross_entropy"] = tf.reduce_mean(each, axis=1)
         return losses | {name: outputs[name] for name in self.loss_weights if name in outputs}
+
+    def _cross_entropy(self, label: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+        """Smoothed softmax cross-entropy: labels int32 `[...]`, logits `[..., classes]`, result `[...]`."""
+        target = tf.one_hot(label, logits.shape[-1])
+        target = target * (1 - self.label_smoothing) + self.label_smoothing / logits.shape[-1]
+        return tf.nn.softmax_cross_entropy_with_logits(target, logits)
 
     def scores_of(self, batch: Batch, outputs: Batch) -> Named:
         """Whether the label is the highest, and among the five highest, logits."""

@@ -10,9 +10,11 @@ import tf_keras
 from common.errors import unknown_name
 from learners.base import Learner
 from learners.classify import Classify
+from learners.triplet import Triplet
 
 LEARNERS: dict[str, tuple[Callable[..., Learner], tuple[str, ...]]] = {
-    "classify": (Classify, ("label_smoothing",)),
+    "classify": (Classify, ("label_smoothing", "anneal")),
+    "triplet": (Triplet, ("margin", "mining", "triplet_loss", "anneal")),
 }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from common.errors import UserError, unknown_name
-from models import sknet, skresnet
+from models import blstm, combined, lstm, resnet_v2, sknet, skresnet, vrnn
 from models.spec import ModelSpec
 
 
@@ -18,7 +18,7 @@ def listed(*specs: ModelSpec) -> dict[str, ModelSpec]:
     return by_name
 
 
-MODELS = listed(sknet.SPEC, skresnet.SPEC)
+MODELS = listed(sknet.SPEC, skresnet.SPEC, lstm.SPEC, blstm.SPEC, resnet_v2.SPEC, vrnn.SPEC, combined.SPEC)
 
 
 def model_spec(name: str) -> ModelSpec:

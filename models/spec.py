@@ -26,7 +26,11 @@ class Stage:
     `learner` names the losses and the update; `loss_weights` weighs each named loss;
     `learning_rate` falls along half a cosine to zero if `schedule` is `cosine`; `warmup_steps` raise
     it linearly first; `weight_decay` is decoupled (AdamW) if not zero; `clip` bounds the global norm
-    of the gradients if not zero; `trainable` is a regular expression over layer names.
+    of the gradients if not zero, `clip_value` each of their numbers; `trainable` is a regular expression
+    over layer names. `anneal` maps a loss's name to `[share, steps]`: in training its weight rises linearly
+    from that share of it to the whole over so many steps. `grouping` is `none`, or `8x4` for batches of 8
+    classes with 4 examples of each.
+    `margin`, `mining` and `triplet_loss` are settings of the learner `triplet`.
     `select` says which weights are for use: those of the `best` evaluation, or the `last` ones, which serve
     better after a rate that falls to zero, where the best of many evaluations is mostly a lucky one.
     """
@@ -42,10 +46,16 @@ class Stage:
     warmup_steps: int = 0
     weight_decay: float = 0.0
     clip: float = 0.0
+    clip_value: float = 0.0
     label_smoothing: float = 0.0
     augment: str = "none"
     trainable: str = ".*"
     select: str = "best"
+    grouping: str = "none"
+    anneal: Mapping[str, list[float]] = field(default_factory=dict)
+    margin: float = 1.0
+    mining: str = "semi_hard"
+    triplet_loss: str = "hinge"
 
 
 @dataclass(frozen=True)

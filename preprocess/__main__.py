@@ -61,8 +61,12 @@ flags.DEFINE_integer(
 flags.DEFINE_bool(
     "recognized_only", False, "Leave out drawings that the game did not recognise. Example: --recognized_only"
 )
-flags.DEFINE_bool(
-    "simplify", True, "Simplify raw drawings as Google's simplified files are. Example: --nosimplify"
+flags.DEFINE_enum(
+    "simplify",
+    "raw",
+    ["raw", "all", "none"],
+    "Which drawings to simplify as Google's simplified files are: raw ones, all (also those labelled by "
+    "parts; best for models of strokes), or none. Example: --simplify=all",
 )
 flags.DEFINE_bool(
     "strict", False, "Stop at the first unusable line, with file and line number. Example: --strict"

@@ -98,9 +98,10 @@ def _usable(line: bytes, file_class: str, wanted: frozenset[str], options: Optio
 
 
 def read(data: bytes, origin: Origin, options: Options) -> Record:
-    """One line as a record with strokes and a picture; raw drawings are simplified as Google does."""
+    """One line as a record with strokes and a picture, simplified as Google does where `options` say so."""
     drawing = parse_quickdraw(data, origin.class_name)
-    sketch = drawing.simplified() if options.simplify else drawing.sketch
+    kinds = {"raw": ("raw",), "all": ("raw", "parts"), "none": ()}[options.simplify]
+    sketch = drawing.simplified() if drawing.kind in kinds else drawing.sketch
     return Record(
         drawing.key,
         origin.label,

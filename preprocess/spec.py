@@ -27,7 +27,11 @@ Rows = NDArray[np.void]
 
 @dataclass(frozen=True)
 class Options:
-    """What the user asked for. `classes` are names; `num_classes` draws that many by `seed`."""
+    """What the user asked for. `classes` are names; `num_classes` draws that many by `seed`.
+
+    `simplify` says which strokes pass through the simplification of Quick, Draw!: those of `raw` files,
+    of `all` files that are not simplified yet, or of `none`.
+    """
 
     image_size: int = 64
     seed: int = 0
@@ -36,7 +40,7 @@ class Options:
     num_classes: int = 0
     num_shards: int = 0
     recognized_only: bool = False
-    simplify: bool = True
+    simplify: str = "raw"
     strict: bool = False
     per_class: int = 300
 

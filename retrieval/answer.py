@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from common.errors import UserError
+from retrieval.drawings import Drawings
 from retrieval.embedder import Floats, probabilities
 from retrieval.gallery import Gallery, Hit
 from retrieval.query import Query
@@ -93,7 +94,8 @@ def answer(
     Raises `UserError` for `top` below 1 and for a broken gallery.
     """
     embedder = gallery.open_embedder()
-    encoded = embedder.encode(np.stack([query.seen for query in queries]))
+    points = [query.points for query in queries if query.points is not None]
+    encoded = embedder.encode(Drawings(np.stack([query.seen for query in queries]), points))
     guesses = _guesses(embedder.card.classes, encoded.logits, len(queries))
     found = gallery.search(encoded.embedding, top)
     return [

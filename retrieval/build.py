@@ -15,7 +15,9 @@ from tqdm import tqdm
 from common.errors import UserError
 from common.files import sha256_of, whole_folder
 from retrieval import items
-from retrieval.embedder import CARD_FILE, MODEL_FILE, Embedder, Images
+from retrieval.card import CARD_FILE
+from retrieval.drawings import Drawings, Images
+from retrieval.embedder import MODEL_FILE, Embedder
 from retrieval.gallery import (
     HASHED_FILES,
     INFO_FILE,
@@ -26,7 +28,7 @@ from retrieval.gallery import (
 )
 from retrieval.items import Item
 from sketch.raster import rasterize
-from sketch.strokes import Sketch
+from sketch.strokes import Floats, Sketch
 from tfrecords.dataset import DatasetFolder
 from tfrecords.manifest import Manifest
 from tfrecords.schema import Record
@@ -108,7 +110,8 @@ def _write_items(
                     f"the data set holds more than the {num_items} records that its manifest counts"
                 )
             images = _store_pictures(folder, batch, done, embedder.card.image_size)
-            embeddings = embedder.embed(images)
+            points = _strokes(batch) if embedder.card.reads_strokes else None
+            embeddings = embedder.embed(Drawings(images, points))
             vectors[done : done + len(batch)] = unit_length(embeddings) if normalize else embeddings
             lines.writelines(_item(done + row, record).to_line() for row, record in enumerate(batch))
             done += len(batch)
@@ -116,6 +119,14 @@ def _write_items(
     if done != num_items:
         raise UserError(f"the data set holds {done} records, its manifest counts {num_items}; make it again")
     vectors.flush()
+
+
+def _strokes(batch: list[Record]) -> list[Floats]:
+    """The batch's strokes; a record without them is a `UserError`."""
+    for record in batch:
+        if record.strokes is None or not len(record.strokes):
+            raise UserError(f"record {record.key} has no strokes to be read; index another data set")
+    return [record.strokes for record in batch if record.strokes is not None]
 
 
 def _item(index: int, record: Record) -> Item:

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from common.errors import UserError
 from common.files import read_json, sha256_of, write_json
 from retrieval import items
-from retrieval.embedder import CARD_FILE, MODEL_FILE, Embedder, EncoderCard
+from retrieval.card import CARD_FILE, EncoderCard
+from retrieval.embedder import MODEL_FILE, Embedder
 from retrieval.items import Item, ItemFile
 from retrieval.search import FAISS_ABOVE, Floats, nearest
 
@@ -108,6 +109,7 @@ class Gallery:
 
     folder: Path
     info: GalleryInfo
+    card: EncoderCard
     vectors: Floats
     items: ItemFile
 
@@ -125,7 +127,7 @@ class Gallery:
             raise UserError(f"{folder}: {CARD_FILE} and {INFO_FILE} differ in sizes; build the gallery again")
         vectors = _open_vectors(folder / VECTORS_FILE, (info.num_items, info.embedding_size))
         return Gallery(
-            folder, info, vectors, ItemFile.open(folder / items.FILE_NAME, info.num_items, info.classes)
+            folder, info, card, vectors, ItemFile.open(folder / items.FILE_NAME, info.num_items, info.classes)
         )
 
     def open_embedder(self) -> Embedder:

@@ -11,12 +11,15 @@ import orjson
 from numpy.typing import NDArray
 
 from common.errors import UserError
+from retrieval.card import EncoderCard
 from sketch.decode import decode
 from sketch.images import load_drawing
+from sketch.partial import limit_points
 from sketch.quickdraw import MAX_LINE_BYTES, load_json, parse_quickdraw
 from sketch.raster import rasterize
 from sketch.readers import BadDrawing, read_sketch
-from sketch.strokes import Sketch
+from sketch.simplify import simplify_quickdraw
+from sketch.strokes import Floats, Sketch
 
 Pixels = NDArray[np.uint8]
 
@@ -31,18 +34,21 @@ class Query:
 
     `given` is what the user gave, uint8 `[h, w]` or RGB `[h, w, 3]`, at most 512 pixels a side; `seen` is
     the network's input, uint8 `[size, size]`, 255 paper and 0 ink; `notes` say what was decided between.
+    `points` float32 `[points, 3]` (x, y, 1 where a stroke ends) are the input of an encoder of strokes.
     """
 
     name: str
     given: Pixels
     seen: Pixels
     notes: tuple[str, ...]
+    points: Floats | None = None
 
 
-def read_query(path: Path, size: int, line: int = 1) -> Query:
-    """Read a bitmap, an SVG, a canvas JSON or line `line` (from 1) of an ndjson file.
+def read_query(path: Path, card: EncoderCard, line: int = 1) -> Query:
+    """Read a bitmap, an SVG, a canvas JSON or line `line` (from 1) of an ndjson file for an encoder.
 
-    Raises `UserError` for a missing file, an unknown kind of file, and where nothing is drawn.
+    Strokes for an encoder that was trained on simplified drawings are simplified too. Raises `UserError` for
+    a missing file, an unknown kind of file, and where nothing is drawn.
     """
     suffix = path.suffix.lower()
     if suffix not in STROKES + BITMAPS:
@@ -51,11 +57,25 @@ def read_query(path: Path, size: int, line: int = 1) -> Query:
     if not path.is_file():
         raise UserError(f"there is no file {path}; give a drawing, such as --query=sketch.png")
     if suffix in BITMAPS:
-        loaded = load_drawing(path, size)
+        if card.reads_strokes:
+            raise UserError(
+                f"{path} is a bitmap, and {card.model} reads strokes; give a drawing with strokes "
+                f"({', '.join(name[1:] for name in STROKES)}), or ask a gallery of a model of pictures"
+            )
+        loaded = load_drawing(path, card.image_size)
         return Query(path.name, _at_most(decode(path).pixels, GIVEN_SIZE), loaded.pixels, loaded.notes)
     name = f"{path.name}, line {line}" if suffix == ".ndjson" else path.name
     sketch = _read_line(path, line) if suffix == ".ndjson" else read_sketch(path)
-    return Query(name, rasterize(sketch, GIVEN_SIZE), rasterize(sketch, size), ())
+    given = rasterize(sketch, GIVEN_SIZE)
+    if not card.reads_strokes:
+        return Query(name, given, rasterize(sketch, card.image_size), ())
+    seen = simplify_quickdraw(sketch) if card.simplify else sketch
+    points, notes = seen.to_points(), []
+    if len(points) > card.max_points:
+        how = {"truncate": "cut off there", "resample": "resampled to that many"}[card.long_strokes]
+        notes.append(f"{len(points)} points, the network reads {card.max_points}: {how}")
+        points = limit_points(points, card.max_points, card.long_strokes)
+    return Query(name, given, rasterize(Sketch.from_points(points), card.image_size), tuple(notes), points)
 
 
 def _read_line(path: Path, line: int) -> Sketch:

@@ -38,8 +38,8 @@ class Drawing:
     """The same points in double precision, `[2, points]`: raw files have digits that float32 loses."""
 
     def simplified(self) -> Sketch:
-        """The sketch as a simplified file would hold it: raw strokes pass through Google's simplification."""
-        if self.kind != "raw":
+        """The sketch as a simplified file would hold it, by Google's simplification of other strokes."""
+        if self.kind == "simplified":
             return self.sketch
         starts = np.cumsum([0] + [len(stroke) for stroke in self.sketch.strokes[:-1]])
         return simplify_points(self.exact, starts)

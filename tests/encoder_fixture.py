@@ -106,7 +106,8 @@ def exported_encoder() -> Path:
     with quiet_native_code():
         tf.saved_model.save(model, saved, signatures={"serving_default": serve})
         (folder / "encoder.tflite").write_bytes(tf.lite.TFLiteConverter.from_saved_model(saved).convert())
-    card = {"model": "tiny", "inputs": ["image"], "image_size": SIZE, "channels": 1, "schema_version": 1}
+    card = {"model": "tiny", "inputs": ["image"], "image_size": SIZE, "channels": 1, "schema_version": 2}
+    card |= {"max_points": 150, "long_strokes": "resample", "simplify": False}
     card |= {"embedding_size": EMBEDDING_SIZE, "classes": list(CLASSES)}
     write_json(folder / "encoder.json", card)
     return folder

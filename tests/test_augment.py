@@ -137,3 +137,57 @@ def test_names():
     assert set(AUGMENTS) == {"none", "affine", "strong"}
     with pytest.raises(UserError, match="did you mean 'affine'"):
         augment_named("afine")
+
+
+def strokes_of(count: int = 4, steps: int = 9) -> dict[str, tf.Tensor]:
+    """Drawings of 2 to `steps` points in a 256 px square, padded with zeros."""
+    rng = np.random.default_rng(2)
+    length = np.linspace(2, steps, count).astype(np.int32)
+    points = rng.uniform(0, 255, (count, steps, 3)).astype(np.float32)
+    points[..., 2] = rng.random((count, steps)) < 0.4
+    points *= (np.arange(steps) < length[:, None])[..., None]
+    return {"strokes": tf.constant(points), "length": tf.constant(length)}
+
+
+def test_points_go_where_their_ink_goes():
+    """A picture is mapped from output to input, points from input to output, about the drawing's middle."""
+    augment, size = Affine(shift=0, jitter=0), 101
+    points = np.array([[0, 50, 1], [100, 50, 1], [50, 0, 1], [50, 100, 1], [70, 65, 1]], np.float32)
+    image = np.zeros((size, size), np.float32)
+    image[65, 70] = 1
+    batch = {
+        "image": tf.constant(image[None, :, :, None]),
+        "strokes": tf.constant(points[None]),
+        "length": tf.constant([5]),
+    }
+    for seed in range(8):
+        after = augment(batch, tf.constant([seed, 1]))
+        ink = after["image"][0, :, :, 0].numpy()
+        ys, xs = np.mgrid[:size, :size]
+        middle = [(ink * xs).sum() / ink.sum(), (ink * ys).sum() / ink.sum()]
+        np.testing.assert_allclose(after["strokes"][0, 4, :2], middle, atol=0.6)
+
+
+def test_strokes_keep_their_pen_and_their_padding():
+    batch = strokes_of()
+    after = Affine()(batch, SEED)["strokes"].numpy()
+    np.testing.assert_array_equal(after[..., 2], batch["strokes"][..., 2])
+    padding = np.arange(9) >= batch["length"].numpy()[:, None]
+    assert not after[padding].any()
+    assert (np.abs(after - batch["strokes"].numpy())[~padding].max(axis=1) > 0.1).any()
+
+
+def test_points_are_shaken_by_a_share_of_the_larger_side():
+    points = np.zeros((1, 20_000, 3), np.float32)
+    points[0, :, 0] = np.linspace(0, 200, 20_000)
+    batch = {"strokes": tf.constant(points), "length": tf.constant([20_000])}
+    after = Affine(**STILL, jitter=0.01)(batch, SEED)["strokes"].numpy()
+    np.testing.assert_allclose((after - points)[0, :, :2].std(axis=0), 2.0, rtol=0.05)
+
+
+def test_snapshots_are_mapped_like_the_picture_of_the_same_drawing():
+    images = pictures(2)
+    snapshots = np.stack([images, 0.5 * images], axis=1)
+    after = Affine()({"image": tf.constant(images), "snapshots": tf.constant(snapshots)}, SEED)
+    np.testing.assert_allclose(after["snapshots"][:, 0], after["image"], atol=1e-6)
+    np.testing.assert_allclose(after["snapshots"][:, 1], 0.5 * after["image"].numpy(), atol=1e-6)

@@ -1,4 +1,4 @@
-"""Features without training against OpenCV and scikit-image, neighbours against scikit-learn and loops."""
+"""Features without training against OpenCV and scikit-image."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ import cv2
 import numpy as np
 import pytest
 from skimage.feature import hog
-from sklearn.neighbors import KNeighborsClassifier
 
-from evaluation import neighbours
-from evaluation.baselines import hog_features, knn_predict, pixel_features
+from evaluation.baselines import hog_features, pixel_features
 from evaluation.ranking import rank_metrics
+from evaluation.votes import knn_predict
 from sketch.raster import rasterize
 from sketch.readers import parse_quickdraw
 
@@ -128,51 +127,3 @@ def test_both_baselines_know_something_about_real_drawings(shared_data):
     assert 0.45 < accuracy[pixel_features] < accuracy[hog_features] - 0.05
     assert 0.3 < precision[pixel_features] < precision[hog_features] - 0.05
     assert accuracy[hog_features] > 0.75
-
-
-def slow_knn(train, labels, query, k):
-    ranked = sorted(range(len(train)), key=lambda i: (sum((train[i] - query) ** 2), i))[:k]
-    near = [labels[i] for i in ranked]
-    most = max(near.count(label) for label in near)
-    return next(label for label in near if near.count(label) == most)
-
-
-@pytest.mark.parametrize("k", [1, 2, 5, 30])
-@pytest.mark.parametrize("whole", [False, True], ids=["no ties", "many ties"])
-def test_knn_equals_voting_one_by_one(k, whole):
-    rng = np.random.default_rng(k)
-    train, queries = (rng.normal(size=(n, 3)) for n in (60, 25))
-    if whole:
-        train, queries = train.round(), queries.round()
-    labels = rng.integers(0, 4, 60)
-    expected = [slow_knn(train, labels, query, k) for query in queries]
-    assert knn_predict(train, labels, queries, k).tolist() == expected
-
-
-def test_knn_agrees_with_scikit_learn():
-    rng = np.random.default_rng(0)
-    train, queries, labels = rng.normal(size=(200, 4)), rng.normal(size=(80, 4)), rng.integers(0, 2, 200)
-    expected = KNeighborsClassifier(5, algorithm="brute").fit(train, labels).predict(queries)
-    np.testing.assert_array_equal(knn_predict(train, labels, queries, 5), expected)
-
-
-def test_knn_ties_go_to_the_nearer_neighbour():
-    # From 0: labels 7 (at 1), 3 (at 2), 3 (at 3), 7 (at 4), 9 (at 5). 7 and 3 have two votes: 7 is nearer.
-    train, labels = np.array([[5.0], [4], [3], [2], [1]]), np.array([9, 7, 3, 3, 7])
-    assert knn_predict(train, labels, [[0.0]], 5).tolist() == [7]
-    assert knn_predict(train, labels, [[0.0]], 3).tolist() == [3]
-    assert knn_predict(train, labels, [[0.0]], 2).tolist() == [7]
-
-
-def test_knn_does_not_depend_on_chunk_size(monkeypatch):
-    rng = np.random.default_rng(3)
-    train, queries, labels = rng.normal(size=(90, 4)), rng.normal(size=(40, 4)), rng.integers(0, 5, 90)
-    whole = knn_predict(train, labels, queries)
-    monkeypatch.setattr(neighbours, "CELLS_AT_ONCE", 200)
-    np.testing.assert_array_equal(knn_predict(train, labels, queries), whole)
-
-
-@pytest.mark.parametrize(("labels", "k"), [([0, 1], 1), ([0.0, 1, 2], 1), ([0, 1, 2], 4), ([0, 1, 2], 0)])
-def test_knn_refuses_what_does_not_fit(labels, k):
-    with pytest.raises(ValueError, match="training items"):
-        knn_predict(np.zeros((3, 2)), labels, np.zeros((1, 2)), k)

@@ -15,7 +15,11 @@ import tf_keras
 from common.errors import UserError
 from common.files import read_json
 from models.registry import MODELS
+from retrieval.drawings import Drawings
 from retrieval.embedder import Embedder
+from sketch.raster import rasterize
+from sketch.strokes import Sketch
+from tests.small_models import SMALL
 from tests.tiny_dataset import CLASSES, SIZE, picture, write_tiny_dataset
 from tfrecords.dataset import DatasetFolder
 from training.export import export_run
@@ -23,7 +27,6 @@ from training.recipe import make_config, make_recipe
 from training.runs import Run
 
 ROOT = Path(__file__).resolve().parents[1]
-SMALL = {"width": "0.0625", "embedding_size": "12"}
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +43,8 @@ def images() -> np.ndarray:
 
 def run_of(path: Path, folder: DatasetFolder, model: str, **given: str) -> tuple[Run, tf_keras.Model]:
     """A run whose best weights are drawn at random, and its encoder."""
-    options, stages = make_recipe(MODELS[model], SMALL | given)
+    known = {key: text for key, text in (SMALL | given).items() if key in MODELS[model].defaults}
+    options, stages = make_recipe(MODELS[model], known)
     run = Run(path)
     run.claim(make_config(MODELS[model], options, stages, folder, seed=0))
     encoder = run.build_encoder()
@@ -60,15 +64,52 @@ def ink_of(images: np.ndarray) -> np.ndarray:
     return (1 - images[..., None] / 255).astype(np.float32)
 
 
-@pytest.mark.parametrize("preset", ["default", "faithful"])
-@pytest.mark.parametrize("model", MODELS)
+def drawn_points(count: int) -> list[np.ndarray]:
+    """Drawings of 5 to `count + 4` points, float32 `[points, 3]`."""
+    rng = np.random.default_rng(4)
+    drawings = []
+    for number in range(count):
+        points = rng.uniform(0, 255, (5 + number, 3)).astype(np.float32)
+        points[:, 2] = np.arange(len(points)) % 3 == 2
+        points[-1, 2] = 1
+        drawings.append(points)
+    return drawings
+
+
+def keras_inputs(
+    names: tuple[str, ...], images: np.ndarray, points: list[np.ndarray]
+) -> dict[str, tf.Tensor]:
+    """What a model is fed for these drawings, asked at their ends, put together by hand."""
+    length = np.array([len(rows) for rows in points], np.int32)
+    strokes = np.zeros((len(points), length.max(), 3), np.float32)
+    for row, rows in zip(strokes, points, strict=True):
+        row[: len(rows)] = rows
+    whole = np.stack([rasterize(Sketch.from_points(rows), SIZE) for rows in points])
+    every = {
+        "image": ink_of(images),
+        "strokes": strokes,
+        "length": length,
+        "read_at": length - 1,
+        "snapshots": ink_of(whole)[:, None],
+        "snapshot_at": length[:, None] - 1,
+    }
+    return {name: tf.constant(every[name]) for name in names}
+
+
+PRESETS = [(model, preset) for model, spec in MODELS.items() for preset in ("default", *spec.presets)]
+
+
+@pytest.mark.parametrize(("model", "preset"), PRESETS)
 def test_both_exports_reproduce_the_outputs(tmp_path, folder, images, model, preset):
     run, encoder = run_of(tmp_path / "run", folder, model, preset=preset)
-    expected = encoder({"image": ink_of(images)})
+    points = drawn_points(len(images))
+    inputs = keras_inputs(MODELS[model].inputs, images, points)
+    expected = encoder(inputs)
     assert export_run(run) == tmp_path / "run" / "export"
     saved = tf.saved_model.load(str(run.export / "saved_model")).signatures["serving_default"]
-    answers = saved(image=tf.constant(ink_of(images)))
-    light = Embedder.open(run.export).encode(images)
+    answers = saved(**inputs)
+    assert set(answers) == {"embedding", "logits"}
+    light = Embedder.open(run.export).encode(Drawings(images, points), batch_size=3)
     for name in ("embedding", "logits"):
         scale = np.abs(expected[name]).max()
         assert scale > 1e-2
@@ -119,13 +160,16 @@ def test_the_card_says_what_the_encoder_is(tmp_path, folder):
     run, _ = run_of(tmp_path / "my run", folder, "sknet")
     export_run(run)
     assert read_json(run.export / "encoder.json") == {
-        "schema_version": 1,
+        "schema_version": 2,
         "model": "sknet",
         "run": "my run",
         "inputs": ["image"],
+        "max_points": 150,
+        "long_strokes": "resample",
+        "simplify": False,
         "image_size": SIZE,
         "channels": 1,
-        "embedding_size": 12,
+        "embedding_size": 24,
         "classes": list(CLASSES),
         "fingerprint": folder.manifest.fingerprint,
         "step": 5,

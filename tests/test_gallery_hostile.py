@@ -143,7 +143,7 @@ def test_a_broken_encoder_is_refused_in_one_line(gallery_folder, data, capfd):
         {"classes": ["one"]},
         {"inputs": ["strokes"]},
         {"model": 3},
-        {"schema_version": 2},
+        {"schema_version": 1},
     ],
 )
 def test_an_encoder_unlike_its_description_is_refused(run_and_data, changes):

@@ -97,3 +97,24 @@ def test_published_recipes():
 def test_flat_names_nested_values():
     nested = {"a": {"b": 1, "c": [1, 2]}, "stages": [{"x": 1}, {"x": 2}], "d": None}
     assert flat(nested) == {"a.b": 1, "a.c": [1, 2], "stages.0.x": 1, "stages.1.x": 2, "d": None}
+
+
+def test_the_weight_of_a_loss_can_be_set_by_its_name():
+    spec = model_spec("vrnn")
+    before = spec.recipe(spec.defaults)[0].loss_weights
+    _, [stage] = make_recipe(spec, {"weight.kl": "0.5"})
+    assert stage.loss_weights == {**before, "kl": 0.5}
+    with pytest.raises(UserError, match=r"did you mean 'weight\.kl'"):
+        make_recipe(spec, {"weight.klo": "0.5"})
+    with pytest.raises(UserError, match="expected a number from 0"):
+        make_recipe(spec, {"weight.kl": "-1"})
+
+
+def test_a_gradient_is_clipped_in_one_way():
+    with pytest.raises(UserError, match="clip or clip_value, not both"):
+        make_recipe(SPEC, {"clip": "1", "clip_value": "1"})
+
+
+def test_a_grouping_that_is_none_is_refused():
+    with pytest.raises(UserError, match="such as 8x4"):
+        make_recipe(SPEC, {"grouping": "many"})

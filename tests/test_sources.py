@@ -238,7 +238,7 @@ def test_raw_files_are_simplified_and_part_files_are_not(tmp_path: Path) -> None
         "quickdraw",
         [tmp_path / "s"],
         tmp_path / "as_is",
-        Options(image_size=16, splits="1,0", simplify=False),
+        Options(image_size=16, splits="1,0", simplify="none"),
     )
     found, as_is = records(tmp_path / "out"), records(tmp_path / "as_is")
     simple = found["1"].strokes

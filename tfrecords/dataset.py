@@ -50,17 +50,35 @@ class DatasetFolder:
         images = np.empty((total, size, size), np.uint8)
         labels = np.empty(total, np.int32)
         keys: list[str] = []
-        for record in self.records(split):
-            if len(keys) < total:
-                images[len(keys)] = decode_image(record, size)
-                labels[len(keys)] = record.label
+        for row, record in enumerate(self._all(split)):
+            images[row] = decode_image(record, size)
+            labels[row] = record.label
             keys.append(record.key)
-        if len(keys) != total:
+        return images, labels, keys
+
+    def strokes(self, split: str) -> list[NDArray[np.float32]]:
+        """The strokes of a split in the order of `images`: float32 `[points, 3]` each, as in `Record`.
+
+        Raises `UserError` for a record without strokes, and as `images` does.
+        """
+        drawings = []
+        for record in self._all(split):
+            if record.strokes is None or not len(record.strokes):
+                raise UserError(f"record {record.key} of {self.path} has no strokes; make the data set again")
+            drawings.append(record.strokes)
+        return drawings
+
+    def _all(self, split: str) -> Iterator[Record]:
+        """A split's records; a `UserError` unless they are as many as the manifest says."""
+        total, count = self.manifest.num_examples(split), 0
+        for count, record in enumerate(self.records(split), 1):
+            if count <= total:
+                yield record
+        if count != total:
             raise UserError(
-                f"split '{split}' of {self.path} holds {len(keys):,} records, its manifest says {total:,}; "
+                f"split '{split}' of {self.path} holds {count:,} records, its manifest says {total:,}; "
                 "make the data set again"
             )
-        return images, labels, keys
 
 
 def shard_records(path: Path) -> Iterator[Record]:

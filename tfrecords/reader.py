@@ -3,47 +3,63 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 
 import tensorflow as tf
 
 from common.errors import UserError
+from tfrecords import sequences
 from tfrecords.dataset import DatasetFolder
+from tfrecords.grouped import Grouping, RecordIndex
+from tfrecords.wanted import Wanted
 
 Batch = dict[str, tf.Tensor]
 Augment = Callable[[Batch, tf.Tensor], Batch]
 SHUFFLE_BUFFER = 16_384
+_NUMBERS = ("label", "domain", "instance")
 _SPEC = {
     "key": tf.io.FixedLenFeature([], tf.string),
-    "label": tf.io.FixedLenFeature([], tf.int64),
-    "domain": tf.io.FixedLenFeature([], tf.int64),
-    "instance": tf.io.FixedLenFeature([], tf.int64),
-    "image": tf.io.FixedLenFeature([], tf.string),
+    **{name: tf.io.FixedLenFeature([], tf.int64) for name in _NUMBERS},
 }
+IMAGES = Wanted()
 
 
-def parse_batch(serialized: tf.Tensor, image_size: int) -> Batch:
+def parse_batch(serialized: tf.Tensor, image_size: int, wanted: Wanted = IMAGES) -> Batch:
     """Serialised examples `[batch]` to a batch dictionary.
 
-    `image` is float32 `[batch, size, size, 1]`, 0 paper .. 1 ink; `label`, `instance`, `domain` are
-    int32 `[batch]`; `key` is string `[batch]`.
+    `image` is float32 `[batch, size, size, 1]`, 0 paper .. 1 ink; what comes of `strokes` is told in
+    tfrecords/sequences.py; `label`, `instance`, `domain` are int32 `[batch]`; `key` is string `[batch]`.
     """
-    parsed = tf.io.parse_example(serialized, _SPEC)
-    picture = tf.TensorSpec([image_size, image_size, 1], tf.uint8)
-    pixels = tf.map_fn(
-        lambda png: tf.io.decode_png(png, channels=1), parsed["image"], fn_output_signature=picture
-    )
-    numbers = {name: tf.cast(parsed[name], tf.int32) for name in ("label", "instance", "domain")}
-    return {"image": 1.0 - tf.cast(pixels, tf.float32) / 255.0, "key": parsed["key"], **numbers}
+    spec: dict[str, object] = dict(_SPEC)
+    if "image" in wanted.inputs:
+        spec["image"] = tf.io.FixedLenFeature([], tf.string)
+    if wanted.strokes:
+        spec["strokes"] = tf.io.RaggedFeature(tf.float32)
+    parsed = tf.io.parse_example(serialized, spec)
+    batch = {"key": parsed["key"], **{name: tf.cast(parsed[name], tf.int32) for name in _NUMBERS}}
+    if "image" in wanted.inputs:
+        batch["image"] = _pictures(parsed["image"], image_size)
+    if wanted.strokes:
+        batch |= sequences.batch_of(parsed["strokes"], parsed["key"], image_size, wanted)
+    return batch
 
 
-def eval_batches(folder: DatasetFolder, split: str, batch_size: int) -> tf.data.Dataset:
+def _pictures(pngs: tf.Tensor, size: int) -> tf.Tensor:
+    picture = tf.TensorSpec([size, size, 1], tf.uint8)
+    decode = lambda png: tf.io.decode_png(png, channels=1)  # noqa: E731
+    pixels = tf.map_fn(decode, pngs, fn_output_signature=picture)
+    return 1.0 - tf.cast(pixels, tf.float32) / 255.0
+
+
+def eval_batches(
+    folder: DatasetFolder, split: str, batch_size: int, wanted: Wanted = IMAGES
+) -> tf.data.Dataset:
     """All examples of a split once, in stored order; the last batch may be smaller."""
-    size = _image_size(folder)
+    wanted.check(folder.manifest, folder.path)
+    size = folder.manifest.image_size
     files = [str(path) for path in folder.shard_paths(split)]
     batches = tf.data.TFRecordDataset(files).batch(batch_size)
-    parsed = batches.map(lambda data: parse_batch(data, size), num_parallel_calls=tf.data.AUTOTUNE)
+    parsed = batches.map(lambda data: parse_batch(data, size, wanted), num_parallel_calls=tf.data.AUTOTUNE)
     return _sharded(parsed.prefetch(tf.data.AUTOTUNE))
 
 
@@ -52,7 +68,8 @@ class TrainingInput:
     """Endless training batches that are a pure function of (seed, step).
 
     Every epoch visits each example at most once, in an order drawn from seed and epoch; the incomplete
-    last batch of an epoch is left out. Starting at step n gives what an uninterrupted run gets from
+    last batch of an epoch is left out. With a `grouping` each batch holds some examples of each of some
+    classes instead, drawn anew at every step. Starting at step n gives what an uninterrupted run gets from
     step n on. `augment(batch, seed)` gets an int32 `[2]` seed that is different at every step.
     """
 
@@ -61,8 +78,11 @@ class TrainingInput:
     seed: int
     augment: Augment | None = None
     split: str = "train"
+    wanted: Wanted = field(default=IMAGES)
+    grouping: Grouping | None = None
 
     def __post_init__(self) -> None:
+        self.wanted.check(self.folder.manifest, self.folder.path)
         total = self.folder.manifest.num_examples(self.split)
         if self.batch_size > total:
             raise UserError(
@@ -76,19 +96,26 @@ class TrainingInput:
 
     def batches(self, start_step: int = 0) -> tf.data.Dataset:
         """Batches from `start_step` on; what was passed over is read but not parsed."""
-        size = _image_size(self.folder)
-        epoch, passed = divmod(start_step, self.steps_per_epoch)
-        epochs = tf.data.Dataset.counter(tf.constant(epoch, tf.int64))
-        serialized = epochs.flat_map(self._epoch).skip(passed).enumerate(tf.constant(start_step, tf.int64))
+        size = self.folder.manifest.image_size
 
         def parse(step: tf.Tensor, data: tf.Tensor) -> Batch:
-            batch = parse_batch(data, size)
+            batch = parse_batch(data, size, self.wanted)
             if self.augment is None:
                 return batch
             return self.augment(batch, tf.stack([self.seed % (1 << 31), tf.cast(step, tf.int32)]))
 
+        serialized = self._serialized(start_step).enumerate(tf.constant(start_step, tf.int64))
         parsed = serialized.map(parse, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
         return _sharded(parsed.prefetch(tf.data.AUTOTUNE))
+
+    def _serialized(self, start_step: int) -> tf.data.Dataset:
+        """Batches of serialised examples, string `[batch_size]`, from `start_step` on."""
+        if self.grouping:
+            index = RecordIndex.of(self.folder, self.split)
+            return index.grouped(self.grouping, self.seed, start_step)
+        epoch, passed = divmod(start_step, self.steps_per_epoch)
+        epochs = tf.data.Dataset.counter(tf.constant(epoch, tf.int64))
+        return epochs.flat_map(self._epoch).skip(passed)
 
     def _epoch(self, epoch: tf.Tensor) -> tf.data.Dataset:
         files = [str(path) for path in self.folder.shard_paths(self.split)]
@@ -110,12 +137,6 @@ def _shuffle(strings: tf.data.Dataset, buffer: int, seed: tf.Tensor) -> tf.data.
         reshuffle_each_iteration=False,
     )
     return tf.data.experimental.from_variant(variant, tf.TensorSpec([], tf.string))
-
-
-def _image_size(folder: DatasetFolder) -> int:
-    if not folder.manifest.has_images:
-        raise UserError(f"{Path(folder.path)} has no images; make it again with --image_size")
-    return folder.manifest.image_size
 
 
 def _sharded(dataset: tf.data.Dataset) -> tf.data.Dataset:

@@ -13,4 +13,4 @@ def adapt_layers(encoder: tf_keras.Model, source: TrainingInput) -> None:
     """Show every layer that has `adapt(batches)` the split once: plain batches, in stored order."""
     for layer in encoder.submodules:
         if hasattr(layer, "adapt"):
-            layer.adapt(eval_batches(source.folder, source.split, BATCH_SIZE))
+            layer.adapt(eval_batches(source.folder, source.split, BATCH_SIZE, source.wanted))

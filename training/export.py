@@ -9,14 +9,20 @@ import tf_keras
 
 from common.files import read_json, whole_folder, write_bytes, write_json
 from common.quiet import quiet_native_code
-from training.runs import SCHEMA_VERSION, Run
+from models.registry import model_spec
+from training.inputs import wanted_by
+from training.runs import Run
+
+CARD_VERSION = 2
+ANSWER = ("embedding", "logits")
 
 
 def export_run(run: Run) -> Path:
     """Write `export/` of a run from its best weights, in float32 whatever it was trained in.
 
-    Both files take `image` float32 `[n, size, size, 1]` (0 paper .. 1 ink) under the signature
-    `serving_default` and give `embedding` `[n, D]` and, for classifiers, `logits` `[n, classes]`.
+    Both files take the model's inputs by name under the signature `serving_default`, such as `image` float32
+    `[n, size, size, 1]` (0 paper .. 1 ink), and give `embedding` `[n, D]` and, for classifiers, `logits`
+    `[n, classes]`.
     """
     policy = tf_keras.mixed_precision.global_policy()
     tf_keras.mixed_precision.set_global_policy("float32")
@@ -41,9 +47,14 @@ def _module(encoder: tf_keras.Model) -> tf.Module:
         for name, tensor in zip(encoder.input_names, encoder.inputs, strict=True)
     }
 
+    for layer in encoder.submodules:
+        if hasattr(layer, "portable"):
+            layer.portable = True
+
     @tf.function(input_signature=[specs])
     def encode(inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        return encoder(inputs, training=False)
+        outputs = encoder(inputs, training=False)
+        return {name: outputs[name] for name in ANSWER if name in outputs}
 
     module = tf.Module()
     module.weights, module.encode = encoder.variables, encode
@@ -52,11 +63,15 @@ def _module(encoder: tf_keras.Model) -> tf.Module:
 
 def _description(run: Run, encoder: tf_keras.Model) -> dict[str, object]:
     config = run.config()
+    wanted = wanted_by(model_spec(config["model"]), config["model_options"])
     return {
-        "schema_version": SCHEMA_VERSION,
+        "schema_version": CARD_VERSION,
         "model": config["model"],
         "run": run.path.resolve().name,
-        "inputs": list(encoder.input_names),
+        "inputs": sorted(encoder.input_names),
+        "max_points": wanted.max_points,
+        "long_strokes": wanted.long_strokes,
+        "simplify": config["dataset"]["simplify"],
         "image_size": config["dataset"]["image_size"],
         "channels": 1,
         "embedding_size": int(encoder.output_shape["embedding"][-1]),

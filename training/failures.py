@@ -9,6 +9,7 @@ import tensorflow as tf
 from common.errors import UserError
 
 _NOT_FINITE = re.compile(r"not finite: loss (\S+) at step \] \[(\d+)\]")
+_STROKES = re.compile(r"(a stroke has a coordinate[^\]\[]*|there are no strokes in record)\W+([^\]\"' ]+)")
 _BAD_DATA = ("DecodePng", "ParseExample", "corrupted record", "truncated record")
 
 
@@ -26,6 +27,11 @@ def explain(error: tf.errors.OpError) -> Exception:
     found = _NOT_FINITE.search(text)
     if found:
         return not_finite(f"loss '{found[1]}'", f"at step {found[2]}")
+    bad = _STROKES.search(text)
+    if bad:
+        return UserError(
+            f"{bad[1].strip()} {bad[2]}; python -m tfrecords DIR finds all; make the data set again"
+        )
     if isinstance(error, tf.errors.DataLossError) or any(sign in text for sign in _BAD_DATA):
         return UserError(
             "the data set has damaged records; python -m tfrecords DIR finds them; make it again"

@@ -7,18 +7,42 @@ import time
 
 import tensorflow as tf
 
-from models.spec import Stage
+from models.spec import ModelSpec, Options, Stage
 from tfrecords.dataset import DatasetFolder
-from tfrecords.reader import TrainingInput
+from tfrecords.grouped import Grouping
+from tfrecords.reader import IMAGES, TrainingInput
+from tfrecords.sequences import count_longer
+from tfrecords.wanted import Wanted
 from training.augment import augment_named
 
 
-def training_input(folder: DatasetFolder, stage: Stage, seed: int) -> TrainingInput:
+def wanted_by(spec: ModelSpec, options: Options) -> Wanted:
+    """What a model reads: its inputs, and the options that say in which form."""
+    known = {name: options[name] for name in ("max_points", "long_strokes", "snapshots") if name in options}
+    return Wanted(spec.inputs, **known)
+
+
+def training_input(folder: DatasetFolder, stage: Stage, seed: int, wanted: Wanted = IMAGES) -> TrainingInput:
     """Batches of the training split as a stage wants them.
 
     Zero is not given as a seed: tf.data takes a pair of zeros for "draw another one every time".
     """
-    return TrainingInput(folder, stage.batch_size, seed + 1, augment_named(stage.augment))
+    augment, grouping = augment_named(stage.augment), Grouping.parse(stage.grouping)
+    return TrainingInput(folder, stage.batch_size, seed + 1, augment, wanted=wanted, grouping=grouping)
+
+
+def report_long_drawings(folder: DatasetFolder, wanted: Wanted) -> None:
+    """Say on standard error how many training drawings are longer than the model reads, and what is done."""
+    if not wanted.strokes:
+        return
+    count = count_longer(folder, "train", wanted.max_points)
+    if count:
+        done = {"truncate": "cut off there", "resample": "resampled to that many"}[wanted.long_strokes]
+        total = folder.manifest.num_examples("train")
+        print(
+            f"{count:,} of {total:,} drawings have more than {wanted.max_points} points: {done}",
+            file=sys.stderr,
+        )
 
 
 def without_strings(batches: tf.data.Dataset) -> tf.data.Dataset:

@@ -47,6 +47,8 @@ def build_optimizer(stage: Stage) -> tf_keras.optimizers.Optimizer:
     settings = {"weight_decay": stage.weight_decay}  # Always given: AdamW has a default that is not zero.
     if stage.clip:
         settings["global_clipnorm"] = stage.clip
+    if stage.clip_value:
+        settings["clipvalue"] = stage.clip_value
     if stage.optimizer == "sgd":
         settings["momentum"] = 0.9
     return OPTIMIZERS[stage.optimizer](learning_rate=rate, **settings)

@@ -11,12 +11,13 @@ from common.errors import UserError, unknown_name
 from models.registry import check_limits, parse_as, resolve_options
 from models.spec import ModelSpec, Stage
 from tfrecords.dataset import DatasetFolder
+from tfrecords.grouped import Grouping
 from training.augment import AUGMENTS
 from training.optimizers import OPTIMIZERS, SCHEDULES
 from training.runs import SCHEMA_VERSION
 
 SELECTIONS = ("best", "last")
-_FIXED = ("name", "learner", "loss_weights")
+_FIXED = ("name", "learner", "loss_weights", "anneal")
 _LIMITS = {
     "max_steps": (1, 10**9),
     "batch_size": (1, 10**6),
@@ -24,6 +25,7 @@ _LIMITS = {
     "warmup_steps": (0, 10**9),
     "weight_decay": (0.0, 1e3),
     "clip": (0.0, 1e9),
+    "clip_value": (0.0, 1e9),
     "label_smoothing": (0.0, 0.99),
 }
 
@@ -43,27 +45,41 @@ def make_recipe(spec: ModelSpec, settings: Mapping[str, str]) -> tuple[dict[str,
     """The model's options and its stages with the user's settings applied.
 
     A key that is an option of the model sets it; `STAGE.key` or a field of a stage changes that stage
-    or all stages. Raises UserError for unknown keys and texts of the wrong type.
+    or all stages; `weight.kl` is the weight of the loss `kl`. Raises UserError for
+    unknown keys and texts of the wrong type.
     """
-    numbers = [field.name for field in dataclasses.fields(Stage) if field.name not in _FIXED]
     mine = {key: text for key, text in settings.items() if key in spec.defaults}
     options = resolve_options(spec, mine)
     stages = spec.recipe(options)
     for key, text in settings.items():
-        if key in mine:
-            continue
-        where, _, field = key.rpartition(".")
-        if field not in numbers or (where and where not in [stage.name for stage in stages]):
-            raise unknown_name("setting", key, [*spec.defaults, *numbers])
-        stages = tuple(
-            dataclasses.replace(stage, **{field: parse_as(key, text, getattr(Stage(), field))})
-            if where in ("", stage.name)
-            else stage
-            for stage in stages
-        )
+        if key not in mine:
+            stages = _changed(stages, key, text, spec)
     for stage in stages:
         _check(stage)
     return options, stages
+
+
+def _changed(stages: tuple[Stage, ...], key: str, text: str, spec: ModelSpec) -> tuple[Stage, ...]:
+    """The stages with one setting applied to one (`STAGE.key`) or to all of them (`key`)."""
+    first, _, rest = key.partition(".")
+    where, name = (first, rest) if first in [stage.name for stage in stages] else ("", key)
+    fields = [field.name for field in dataclasses.fields(Stage) if field.name not in _FIXED]
+    weights = [f"weight.{loss}" for stage in stages for loss in stage.loss_weights]
+    if name not in [*fields, *weights]:
+        raise unknown_name("setting", key, [*spec.defaults, *fields, *dict.fromkeys(weights)])
+    return tuple(_with(stage, name, text) if where in ("", stage.name) else stage for stage in stages)
+
+
+def _with(stage: Stage, name: str, text: str) -> Stage:
+    """A stage with one field or the weight of one loss changed; a loss that it does not have stays away."""
+    loss = name.removeprefix("weight.")
+    if loss == name:
+        return dataclasses.replace(stage, **{name: parse_as(name, text, getattr(Stage(), name))})
+    if loss not in stage.loss_weights:
+        return stage
+    weight = parse_as(name, text, 1.0)
+    check_limits(name, weight, (0.0, 1e9))
+    return dataclasses.replace(stage, loss_weights={**stage.loss_weights, loss: weight})
 
 
 def _check(stage: Stage) -> None:
@@ -76,6 +92,9 @@ def _check(stage: Stage) -> None:
         raise unknown_name("schedule", stage.schedule, SCHEDULES)
     if stage.select not in SELECTIONS:
         raise unknown_name("selection", stage.select, SELECTIONS)
+    Grouping.parse(stage.grouping)
+    if stage.clip and stage.clip_value:
+        raise UserError(f"stage {stage.name}: give clip or clip_value, not both")
     for key, allowed in _LIMITS.items():
         check_limits(f"stage {stage.name}: {key}", getattr(stage, key), allowed)
     try:
@@ -103,6 +122,7 @@ def make_config(
             "name": manifest.name,
             "fingerprint": manifest.fingerprint,
             "image_size": manifest.image_size,
+            "simplify": manifest.options.get("simplify", "none") != "none",
             "classes": list(manifest.classes),
         },
         "stages": [dataclasses.asdict(stage) for stage in stages],

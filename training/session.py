@@ -13,11 +13,12 @@ from common.errors import UserError
 from models.registry import model_spec
 from models.spec import Shapes, Stage
 from tfrecords.dataset import DatasetFolder
-from tfrecords.reader import eval_batches
+from tfrecords.reader import TrainingInput, eval_batches
+from tfrecords.wanted import Wanted
 from training.adapt import adapt_layers
 from training.estimator import EvalSpec, RunConfig, TrainSpec, compile_learner, one_step, train_and_evaluate
 from training.export import export_run
-from training.inputs import training_input, without_strings
+from training.inputs import report_long_drawings, training_input, wanted_by, without_strings
 from training.journal import Journal
 from training.recipe import make_config, make_recipe
 from training.runs import Run, flat
@@ -53,6 +54,15 @@ class Session:
     run_config: RunConfig
     patience: int
 
+    @property
+    def wanted(self) -> Wanted:
+        """What the model reads of every record."""
+        return wanted_by(model_spec(self.config["model"]), self.config["model_options"])
+
+    def training_input(self, stage: Stage) -> TrainingInput:
+        """A stage's batches."""
+        return training_input(self.folder, stage, self.run_config.tf_random_seed, self.wanted)
+
     def build_encoder(self) -> tf_keras.Model:
         """A fresh encoder under the run's strategy; its weights follow from the seed."""
         spec = model_spec(self.config["model"])
@@ -69,7 +79,7 @@ def open_session(request: Request) -> Session:
     folder = DatasetFolder.open(request.data)
     strategy = make_strategy(request.virtual_devices)
     for stage in stages:
-        _check(stage, folder, strategy.num_replicas_in_sync)
+        _check(stage, folder, wanted_by(spec, options), strategy.num_replicas_in_sync)
     config = make_config(
         spec,
         options,
@@ -95,9 +105,9 @@ def open_session(request: Request) -> Session:
     return Session(config, stages, folder, run_config, request.patience)
 
 
-def _check(stage: Stage, folder: DatasetFolder, replicas: int) -> None:
+def _check(stage: Stage, folder: DatasetFolder, wanted: Wanted, replicas: int) -> None:
     """Raise UserError where the data cannot be cut into the stage's batches."""
-    training_input(folder, stage, 0).batches()
+    training_input(folder, stage, 0, wanted).batches()
     if stage.batch_size % replicas:
         raise UserError(
             f"batch_size={stage.batch_size} cannot be shared evenly by {replicas} replicas; "
@@ -115,7 +125,7 @@ def dry_run(session: Session) -> Iterator[str]:
     yield f"non-trainable parameters: {count(encoder.non_trainable_weights):,}"
     with session.run_config.train_distribute.scope():
         learner = compile_learner(encoder, stage, session.run_config)
-    source = training_input(session.folder, stage, session.run_config.tf_random_seed)
+    source = session.training_input(stage)
     adapt_layers(encoder, source)
     numbers = one_step(learner, TrainSpec(source, stage))
     yield "one step: " + _listed(numbers)
@@ -136,10 +146,10 @@ def train(session: Session) -> Iterator[str]:
             yield f"{run.path} is finished: {_listed(last[0]) if last else 'its metrics.csv is gone'}"
             yield f"wrote {run.export} when it ended"
             return
+        report_long_drawings(session.folder, session.wanted)
         encoder = session.build_encoder()
         for number, stage in enumerate(session.stages):
-            source = training_input(session.folder, stage, session.run_config.tf_random_seed)
-            spec = TrainSpec(source, stage, number)
+            spec = TrainSpec(session.training_input(stage), stage, number)
             rows = train_and_evaluate(encoder, spec, _eval_spec(session, stage), session.run_config)
             yield f"stage {stage.name}: {_listed(rows[-1])}"
         yield f"wrote {export_run(run)}"
@@ -154,5 +164,5 @@ def _eval_spec(session: Session, stage: Stage) -> EvalSpec:
     if "validation" not in session.folder.manifest.counts:
         return EvalSpec(patience=session.patience)
     steps = -(-session.folder.manifest.num_examples("validation") // stage.batch_size)
-    batches = without_strings(eval_batches(session.folder, "validation", stage.batch_size))
+    batches = without_strings(eval_batches(session.folder, "validation", stage.batch_size, session.wanted))
     return EvalSpec(batches, steps, session.patience)

@@ -1,0 +1,1 @@
+"""One command a study: questions about encoders and data, answered with a table and a picture."""
