@@ -12,6 +12,7 @@ from tf_keras import layers
 from models import lstm
 from models.recurrent import StackedLSTM
 from models.spec import ModelSpec, Options, Shapes
+from models.stroke_layers import stroke_inputs
 
 DEFAULTS: Options = {**lstm.DEFAULTS, "backward": "whole"}
 PUBLISHED: Options = {**lstm.PUBLISHED, "backward": "point"}
@@ -28,7 +29,7 @@ def build(options: Options, shapes: Shapes) -> tf_keras.Model:
     last point. Where `read_at` is the last point, as in training, the latter has seen one point only, and its
     recurrent weights are never trained.
     """
-    inputs, offsets = lstm.stroke_inputs(options)
+    inputs, offsets = stroke_inputs(options["strokes"], "read_at")
     length, read_at = inputs["length"], inputs["read_at"]
     whole = options["backward"] == "whole"
     ways = {

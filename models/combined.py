@@ -9,48 +9,30 @@ import tensorflow as tf
 import tf_keras
 from tf_keras import layers
 
-from models import resnet_v2
+from models import recipes, resnet_v2, stroke_layers
+from models.layers import classifier, plain_or_unit
 from models.recurrent import StackedLSTM
 from models.spec import ModelSpec, Options, Shapes, Stage
-from models.stroke_layers import STROKE_PRESETS, StrokeOffsets
+from models.stroke_layers import stroke_inputs
 
 DEFAULTS: Options = {
-    "preset": "default",
-    "max_points": 150,
-    "long_strokes": "resample",
-    "strokes": "sketch",
+    **stroke_layers.DEFAULTS,
     "snapshots": 6,
     "units": 256,
-    "layers": 2,
     "picture_size": 256,
     "width": 1.0,
     "stem": resnet_v2.DEFAULTS["stem"],
     "norm": "batch",
     "layout": "full",
     "bn_momentum": 0.9,
-    "head": 64,
     "dropout": 0.25,
-    "normalize": True,
 }
-PUBLISHED: Options = {
-    "long_strokes": "truncate",
-    "strokes": "published",
-    "stem": "7x7",
-    "bn_momentum": 0.99,
-    "dropout": 0.0,
-    "normalize": False,
-}
+PUBLISHED: Options = {**stroke_layers.PUBLISHED, "stem": "7x7", "bn_momentum": 0.99, "dropout": 0.0}
 LIMITS: Mapping[str, tuple[Any, ...]] = {
     **resnet_v2.BACKBONE_LIMITS,
-    "max_points": (1, 100_000),
-    "long_strokes": ("resample", "truncate"),
-    "strokes": STROKE_PRESETS,
+    **stroke_layers.LIMITS,
     "snapshots": (1, 100),
-    "units": (1, 16_384),
-    "layers": (1, 16),
     "picture_size": (1, 65_536),
-    "head": (1, 65_536),
-    "dropout": (0.0, 0.99),
 }
 
 
@@ -85,22 +67,20 @@ def build(options: Options, shapes: Shapes) -> tf_keras.Model:
     snapshot (of unit length with `normalize`), `snapshot_logits` `[batch, snapshots, classes]`, and of these
     the last as `logits` `[batch, classes]`. Time and the number of snapshots may differ between batches.
     """
-    strokes = tf_keras.Input((None, 3), name="strokes")
-    length = tf_keras.Input((), dtype="int32", name="length")
+    inputs, offsets = stroke_inputs(options["strokes"])
     snapshots = tf_keras.Input((None, shapes.image_size, shapes.image_size, 1), name="snapshots")
     snapshot_at = tf_keras.Input((None,), dtype="int32", name="snapshot_at")
-    offsets = StrokeOffsets(options["strokes"], name="offsets")((strokes, length))
-    states = StackedLSTM(options["units"], options["layers"], name="lstm")((offsets, length, snapshot_at))
+    read = (offsets, inputs["length"], snapshot_at)
+    states = StackedLSTM(options["units"], options["layers"], name="lstm")(read)
     pictures = AtEachSnapshot(_picture_network(options, shapes.image_size), name="pictures")(snapshots)
     both = layers.Concatenate(dtype="float32", name="both")([states, pictures])
-    whole = layers.UnitNormalization if options["normalize"] else layers.Identity
-    snapshot_logits = resnet_v2.classifier(both, options["head"], options["dropout"], shapes.num_classes)
+    snapshot_logits = classifier(both, options["head"], options["dropout"], shapes.num_classes)
     outputs = {
-        "embedding": whole(dtype="float32", name="embedding")(Last(dtype="float32", name="last")(both)),
+        "embedding": plain_or_unit(Last(dtype="float32", name="last")(both), options["normalize"]),
         "logits": Last(dtype="float32", name="last_logits")(snapshot_logits),
         "snapshot_logits": snapshot_logits,
     }
-    inputs = {"strokes": strokes, "length": length, "snapshots": snapshots, "snapshot_at": snapshot_at}
+    inputs |= {"snapshots": snapshots, "snapshot_at": snapshot_at}
     return tf_keras.Model(inputs, outputs, name="combined")
 
 
@@ -117,19 +97,8 @@ def recipe(options: Options) -> tuple[Stage, ...]:
     """
     weights = {"snapshot_cross_entropy": 1.0, "cross_entropy": 0.0}
     if options["preset"] == "published":
-        return (Stage(loss_weights=weights, max_steps=50_000, batch_size=20, clip_value=1.0),)
-    return (
-        Stage(
-            loss_weights=weights,
-            max_steps=6_000,
-            batch_size=64,
-            schedule="cosine",
-            warmup_steps=100,
-            clip=1.0,
-            augment="affine",
-            select="last",
-        ),
-    )
+        return (recipes.published(loss_weights=weights, max_steps=50_000, batch_size=20, learning_rate=1e-3),)
+    return (recipes.modern(loss_weights=weights, clip=1.0),)
 
 
 SPEC = ModelSpec(

@@ -112,11 +112,26 @@ def classifier_head(x: tf.Tensor, options: Options, num_classes: int) -> dict[st
     x = layers.Dense(
         options["embedding_size"], activation="relu", kernel_initializer=_normal(0.02), name="fc_1"
     )(x)
-    whole = layers.UnitNormalization if options["normalize"] else layers.Identity
-    embedding = whole(dtype="float32", name="embedding")(x)
+    embedding = plain_or_unit(x, options["normalize"])
     x = Dropout(options["dropout"], name="dropout")(x)
     logits = layers.Dense(num_classes, kernel_initializer=_normal(0.02), dtype="float32", name="fc_2")(x)
     return {"embedding": embedding, "logits": logits}
+
+
+def plain_or_unit(x: tf.Tensor, normalize: bool) -> tf.Tensor:
+    """The output `embedding`, float32: `x` as it is, or of unit length along its last axis."""
+    whole = layers.UnitNormalization if normalize else layers.Identity
+    return whole(dtype="float32", name="embedding")(x)
+
+
+def classifier(x: tf.Tensor, hidden: int, dropout: float, num_classes: int) -> tf.Tensor:
+    """Embeddings `[..., D]` to logits float32 `[..., classes]`: dropout, Dense with ReLU, Dense.
+
+    The layers with weights are `head` and `logits`.
+    """
+    x = Dropout(dropout, name="dropout")(x)
+    x = layers.Dense(hidden, activation="relu", name="head")(x)
+    return layers.Dense(num_classes, dtype="float32", name="logits")(x)
 
 
 def _normal(stddev: float) -> tf_keras.initializers.Initializer:

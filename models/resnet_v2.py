@@ -9,10 +9,10 @@ import tensorflow as tf
 import tf_keras
 from tf_keras import layers
 
+from models import recipes
 from models.group_norm import GroupNorm
-from models.layers import PIXELS, Dropout, image_input, scaled
-from models.resnet_v2_recipe import recipe
-from models.spec import ModelSpec, Options, Shapes
+from models.layers import PIXELS, classifier, image_input, plain_or_unit, scaled
+from models.spec import ModelSpec, Options, Shapes, Stage
 
 STAGES = ((64, 3, 2), (128, 4, 2), (256, 6, 2), (512, 3, 1))
 """Filters of the inner convolutions, units, and the stride of the last unit, at width 1."""
@@ -66,9 +66,8 @@ def build(options: Options, shapes: Shapes) -> tf_keras.Model:
     `tf_keras.applications.ResNet50V2`: the stride is in the last unit of a stage.
     """
     image, x = image_input(shapes.image_size, options["pixels"])
-    whole = layers.UnitNormalization if options["normalize"] else layers.Identity
     x = picture_embedding(x, options, options["embedding_size"])
-    embedding = whole(dtype="float32", name="embedding")(x)
+    embedding = plain_or_unit(x, options["normalize"])
     logits = classifier(x, options["head"], options["dropout"], shapes.num_classes)
     return tf_keras.Model({"image": image}, {"embedding": embedding, "logits": logits}, name="resnet_v2")
 
@@ -80,16 +79,6 @@ def picture_embedding(x: tf.Tensor, options: Options, size: int) -> tf.Tensor:
     """
     x = layers.GlobalAveragePooling2D(name="average")(backbone(x, options))
     return layers.Dense(size, name="project")(x)
-
-
-def classifier(x: tf.Tensor, hidden: int, dropout: float, num_classes: int) -> tf.Tensor:
-    """Embeddings `[..., D]` to logits float32 `[..., classes]`: dropout, Dense with ReLU, Dense.
-
-    The layers with weights are `head` and `logits`.
-    """
-    x = Dropout(dropout, name="dropout")(x)
-    x = layers.Dense(hidden, activation="relu", name="head")(x)
-    return layers.Dense(num_classes, dtype="float32", name="logits")(x)
 
 
 def backbone(x: tf.Tensor, options: Options) -> tf.Tensor:
@@ -168,6 +157,18 @@ def _norm(options: Options, name: str) -> layers.Layer:
     return layers.BatchNormalization(
         momentum=options["bn_momentum"], epsilon=1.001e-5, scale=scale, name=name
     )
+
+
+def recipe(options: Options) -> tuple[Stage, ...]:
+    """Published presets: Adam 4e-4, batch 30, gradients clipped by value. Default: cosine, affine maps.
+
+    With `objective=triplet` a stage of triplets comes first, over batches of classes x examples, and the
+    head is then trained on the embedding as it is.
+    """
+    as_published = options["preset"] != "default"
+    if options["objective"] == "triplet":
+        return recipes.published_triplet_stages() if as_published else recipes.triplet_stages()
+    return (recipes.published() if as_published else recipes.modern(),)
 
 
 SPEC = ModelSpec(

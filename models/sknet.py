@@ -7,6 +7,7 @@ from typing import Any
 
 import tf_keras
 
+from models import recipes
 from models.layers import PIXELS, classifier_head, conv_bn_relu, image_input, pool, scaled
 from models.spec import ModelSpec, Options, Shapes, Stage
 
@@ -51,16 +52,7 @@ def recipe(options: Options, published_batch_size: int = 200) -> tuple[Stage, ..
     """Published: Adam 1e-3 constant, 14,000 steps. Default: cosine fall and random affine maps."""
     if options["preset"] == "faithful":
         return (Stage(max_steps=14_000, batch_size=published_batch_size),)
-    return (
-        Stage(
-            max_steps=6_000,
-            batch_size=64,
-            schedule="cosine",
-            warmup_steps=100,
-            augment="affine",
-            select="last",
-        ),
-    )
+    return (recipes.modern(),)
 
 
 SPEC = ModelSpec(

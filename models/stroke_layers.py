@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import tensorflow as tf
+import tf_keras
 from tf_keras import layers
+
+from models.spec import Options
 
 STROKE_PRESETS = ("sketch", "published")
 SPREAD = 8.0
@@ -12,6 +18,38 @@ FIRST = (122.5, 122.5)
 MEAN = (0.04, -0.67)
 DEVIATION = (34.53, 26.54)
 _FLAT = 1e-30
+
+DEFAULTS: Options = {
+    "preset": "default",
+    "max_points": 150,
+    "long_strokes": "resample",
+    "strokes": "sketch",
+    "layers": 2,
+    "head": 64,
+    "normalize": True,
+}
+"""Options that every model of strokes has; its own come besides."""
+PUBLISHED: Options = {"long_strokes": "truncate", "strokes": "published", "normalize": False}
+LIMITS: Mapping[str, tuple[Any, ...]] = {
+    "max_points": (1, 100_000),
+    "long_strokes": ("resample", "truncate"),
+    "strokes": STROKE_PRESETS,
+    "units": (1, 8192),
+    "layers": (1, 8),
+    "head": (1, 8192),
+    "dropout": (0.0, 0.99),
+}
+
+
+def stroke_inputs(preset: str, *reads: str) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+    """The inputs of a model of strokes by name, and the offsets `[batch, time, 3]` of its strokes.
+
+    `reads` names an int32 input `[batch]` besides `strokes` and `length`.
+    """
+    inputs = {"strokes": tf_keras.Input((None, 3), name="strokes")}
+    for name in ("length", *reads):
+        inputs[name] = tf_keras.Input((), dtype="int32", name=name)
+    return inputs, StrokeOffsets(preset, name="offsets")((inputs["strokes"], inputs["length"]))
 
 
 def mask_of(length: tf.Tensor, steps: int | tf.Tensor) -> tf.Tensor:

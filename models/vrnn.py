@@ -9,9 +9,10 @@ import tensorflow as tf
 import tf_keras
 from tf_keras import layers
 
-from models.layers import Dropout
+from models import recipes, stroke_layers
+from models.layers import classifier, plain_or_unit
 from models.spec import ModelSpec, Options, Shapes, Stage
-from models.stroke_layers import STROKE_PRESETS, StrokeOffsets
+from models.stroke_layers import stroke_inputs
 from models.vrnn_layer import Sizes, Vrnn
 
 REPRESENTATIONS: Mapping[str, tuple[str, ...]] = {
@@ -25,36 +26,19 @@ REPRESENTATIONS: Mapping[str, tuple[str, ...]] = {
 TERMS = ("nll_xy", "nll_pen", "kl")
 
 DEFAULTS: Options = {
-    "preset": "default",
-    "max_points": 150,
-    "long_strokes": "resample",
-    "strokes": "sketch",
+    **stroke_layers.DEFAULTS,
     "units": 512,
-    "layers": 2,
     "latent": 512,
     "net": 512,
-    "head": 64,
     "dropout": 0.0,
     "representation": "hidden_latent",
     "sample": "mean",
-    "normalize": True,
 }
-PUBLISHED: Options = {
-    "long_strokes": "truncate",
-    "strokes": "published",
-    "representation": "hidden_latent_phi",
-    "normalize": False,
-}
+PUBLISHED: Options = {**stroke_layers.PUBLISHED, "representation": "hidden_latent_phi"}
 LIMITS: Mapping[str, tuple[Any, ...]] = {
-    "max_points": (1, 10_000),
-    "long_strokes": ("resample", "truncate"),
-    "strokes": STROKE_PRESETS,
-    "units": (1, 8192),
-    "layers": (1, 8),
+    **stroke_layers.LIMITS,
     "latent": (1, 8192),
     "net": (1, 8192),
-    "head": (1, 8192),
-    "dropout": (0.0, 0.99),
     "representation": tuple(REPRESENTATIONS),
     "sample": ("mean", "sample"),
 }
@@ -68,21 +52,14 @@ def build(options: Options, shapes: Shapes) -> tf_keras.Model:
     `Vrnn`). The classifier always reads the state and the latent vector; `representation` chooses the
     embedding alone, so that one trained network can be asked for each.
     """
-    inputs = {
-        "strokes": tf_keras.Input((None, 3), name="strokes"),
-        "length": tf_keras.Input((), dtype="int32", name="length"),
-        "read_at": tf_keras.Input((), dtype="int32", name="read_at"),
-    }
-    offsets = StrokeOffsets(options["strokes"], name="offsets")((inputs["strokes"], inputs["length"]))
+    inputs, offsets = stroke_inputs(options["strokes"], "read_at")
     sizes = Sizes(options["units"], options["layers"], options["latent"], options["net"])
     vrnn = Vrnn(sizes, sample=options["sample"] == "sample", name="vrnn")
     read = vrnn((offsets, inputs["length"], inputs["read_at"]))
-    whole = layers.UnitNormalization if options["normalize"] else layers.Identity
     parts = [read[name] for name in REPRESENTATIONS[options["representation"]]]
-    embedding = whole(dtype="float32", name="embedding")(_joined(parts, "representation"))
-    x = Dropout(options["dropout"], name="dropout")(_joined([read["hidden"], read["latent"]], "merged"))
-    x = layers.Dense(options["head"], activation="relu", name="head")(x)
-    logits = layers.Dense(shapes.num_classes, dtype="float32", name="logits")(x)
+    embedding = plain_or_unit(_joined(parts, "representation"), options["normalize"])
+    merged = _joined([read["hidden"], read["latent"]], "merged")
+    logits = classifier(merged, options["head"], options["dropout"], shapes.num_classes)
     outputs = {"embedding": embedding, "logits": logits} | {name: read[name] for name in TERMS}
     return tf_keras.Model(inputs, outputs, name="vrnn")
 
@@ -99,30 +76,8 @@ def recipe(options: Options) -> tuple[Stage, ...]:
     """
     weights = {"cross_entropy": 1.0, **dict.fromkeys(TERMS, 1.0)}
     if options["preset"] == "published":
-        return (
-            Stage(
-                loss_weights=weights,
-                anneal={"kl": [0.4, 10_000]},
-                max_steps=250_000,
-                batch_size=30,
-                learning_rate=4e-4,
-                clip_value=1.0,
-            ),
-        )
-    return (
-        Stage(
-            loss_weights=weights,
-            anneal={"kl": [0.4, 3_000]},
-            max_steps=6_000,
-            batch_size=64,
-            learning_rate=1e-3,
-            schedule="cosine",
-            warmup_steps=200,
-            clip=1.0,
-            augment="affine",
-            select="last",
-        ),
-    )
+        return (recipes.published(loss_weights=weights, anneal={"kl": [0.4, 10_000]}),)
+    return (recipes.modern(loss_weights=weights, anneal={"kl": [0.4, 3_000]}, warmup_steps=200, clip=1.0),)
 
 
 SPEC = ModelSpec(

@@ -193,7 +193,8 @@ def write(out: Path, found: Sequence[Outcome], facts: Mapping[str, Any]) -> None
         level = np.full(2, np.mean([outcome.accuracy for outcome in removed]))
         lines.append(Line("marked ones removed", ends, level, colour=len(kinds), dashed=True))
     seeds = len({outcome.seed for outcome in found})
-    note = f"test drawings unchanged; means over {seeds} seeds; shades: mean 95 % bootstrap over drawings"
+    runs = f"means over {seeds} seeds" if seeds > 1 else "one seed"
+    note = f"test drawings unchanged; {runs}; shades: 95 % bootstrap over drawings"
     if lines:
         words = Words("Training with faulty drawings", "share of faulty training drawings", "accuracy", note)
         ticks = sorted({100 * outcome.share for outcome in found})

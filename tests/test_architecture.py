@@ -37,7 +37,7 @@ ARROWS = {
     "retrieval": ("training.runs", "tfrecords", "sketch"),
     "evaluation": ("retrieval.embedder", "retrieval.drawings", "sketch"),
     "web": ("retrieval",),
-    "studies": ("evaluation", "retrieval", "training", "models", "learners", "preprocess", "tfrecords", "sketch"),
+    "studies": tuple(room for room in ROOMS if room not in ("web", "studies")),
     "train": ("training", "models"),
     "evaluate": ("evaluation", "retrieval.embedder", "tfrecords.dataset"),
     "retrieve": ("retrieval", "tfrecords", "sketch"),

@@ -99,9 +99,9 @@ def test_overfits_eight_examples(spec):
     )
     data = tf.data.Dataset.from_tensors(labelled(spec)).repeat()
     first = learner.train_step(labelled(spec))["cross_entropy"]
-    for _ in range(20):
-        history = learner.fit(data, steps_per_epoch=50, verbose=0).history
-        if history["cross_entropy"][-1] < 0.05:
+    for _ in range(40):
+        history = learner.fit(data, steps_per_epoch=25, verbose=0).history
+        if history["cross_entropy"][-1] < 0.05 and history["accuracy"][-1] == 1.0:
             break
     assert history["cross_entropy"][-1] < 0.05 < first
     assert history["accuracy"][-1] == 1.0
@@ -133,7 +133,7 @@ def test_the_same_seed_gives_the_same_losses_and_another_seed_others(spec):
     def losses(seed):
         learner = learner_of(spec, small(spec, seed=seed), seed, schedule="constant", learning_rate=1e-2)
         batch = labelled(spec)
-        return [float(learner.train_step(batch)["loss"]) for _ in range(3)]
+        return [float(learner.train_step(batch)["loss"]) for _ in range(2)]
 
     first = losses(5)
     assert losses(5) == first
@@ -142,10 +142,11 @@ def test_the_same_seed_gives_the_same_losses_and_another_seed_others(spec):
 
 @EVERY_MODEL
 def test_recipe_names_a_known_learner_and_positive_numbers(spec):
+    encoder = small(spec)
     for preset in ("default", *spec.presets):
         for stage in spec.recipe(small_options(spec, preset=preset)):
             assert stage.max_steps > 0 < stage.batch_size
-            build_learner(stage.learner, small(spec), stage.loss_weights, {})
+            build_learner(stage.learner, encoder, stage.loss_weights, {})
 
 
 @pytest.mark.parametrize(
