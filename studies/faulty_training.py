@@ -1,8 +1,9 @@
 """What faulty drawings in training cost: one model trained with more and more of them, and with fewer.
 
 The training split gets 0, 5, 10 and 20 % faulty drawings of each kind (studies/refine.py); with `--drop`, one
-more has the drawings taken out that `python -m studies.faulty` marks. All runs have the same steps and seeds
-and are measured on the same, unchanged test drawings. What is finished is kept; the same command goes on.
+more has the drawings taken out that `python -m studies.faulty` marks, and a control as many at random. All
+runs have the same steps and seeds and are measured on the same, unchanged test drawings. What is finished is
+kept; the same command goes on.
 Example: python -m studies.faulty_training --data=data/quickdraw --model=sknet --max_steps=600
 """
 
@@ -30,7 +31,7 @@ from studies.examples import data_identity, load, open_encoders
 from studies.faulty_marks import faulty_keys
 from studies.parts import measured_once
 from studies.refine import refine
-from studies.refine_changes import KINDS, Changes
+from studies.refine_changes import KINDS, Changes, as_many_at_random
 from studies.tables import columns, rows_as_csv
 from tfrecords.dataset import DatasetFolder
 
@@ -47,7 +48,7 @@ if __name__ == "__main__":
     flags.DEFINE_multi_enum("reason", list(REASONS), REASONS, "Marks that count; may be repeated.")
     flags.DEFINE_string("out", "studies-out/faulty_training", "Folder for runs, table and picture.")
 
-SAME, REMOVED = "unchanged", "removed"
+SAME, REMOVED, CONTROL = "unchanged", "removed", "removed_at_random"
 HEADER = ("training", "share", "seed", "drawings", "accuracy", "low", "high", "knn_3_accuracy")
 
 
@@ -91,7 +92,7 @@ def main(argv: list[str]) -> None:
         raise UserError(f"--data is missing; {FLAGS['data'].help}")
     folder, out = DatasetFolder.open(Path(FLAGS.data)), Path(FLAGS.out)
     drop = frozenset(faulty_keys(Path(FLAGS.drop), FLAGS.reason)) if FLAGS.drop else None
-    wanted = variants(FLAGS.share, FLAGS.kind, drop)
+    wanted = variants(FLAGS.share, FLAGS.kind, drop, folder)
     quiet.import_tensorflow()
     from training.recipe import parse_settings
 
@@ -104,8 +105,13 @@ def main(argv: list[str]) -> None:
     print(f"wrote {out}")
 
 
-def variants(shares: Sequence[float], kinds: Sequence[str], drop: frozenset[str] | None) -> list[Variant]:
-    """The training splits that are compared. Raises `UserError` for shares that are none."""
+def variants(
+    shares: Sequence[float], kinds: Sequence[str], drop: frozenset[str] | None, folder: DatasetFolder
+) -> list[Variant]:
+    """The training splits that are compared. Raises `UserError` for shares that are none.
+
+    Where marked drawings are taken out, a control loses as many of each class at random.
+    """
     made = [Variant(SAME)]
     for kind in kinds:
         for share in sorted({*shares} - {0.0}):
@@ -113,7 +119,10 @@ def variants(shares: Sequence[float], kinds: Sequence[str], drop: frozenset[str]
             changes.check()
             made.append(Variant(f"{kind}-{100 * share:g}", share, changes))
     if drop is not None:
+        records = [(record.key, record.label) for record in folder.records("train")]
+        keys, labels = [key for key, _ in records], np.array([label for _, label in records], np.int32)
         made.append(Variant(REMOVED, 0.0, Changes(drop)))
+        made.append(Variant(CONTROL, 0.0, Changes(as_many_at_random(keys, labels, drop))))
     return made
 
 
@@ -187,11 +196,12 @@ def write(out: Path, found: Sequence[Outcome], facts: Mapping[str, Any]) -> None
     write_json(out / "faulty_training.json", {**facts, "runs": [vars(outcome) for outcome in found]})
     kinds = [kind for kind in KINDS if any(outcome.training == kind for outcome in found)]
     lines = [_line(kind, found, number) for number, kind in enumerate(kinds)]
-    removed = [outcome for outcome in found if outcome.training == REMOVED]
-    if removed:
-        ends = np.array([0.0, 100 * max(outcome.share for outcome in found)])
-        level = np.full(2, np.mean([outcome.accuracy for outcome in removed]))
-        lines.append(Line("marked ones removed", ends, level, colour=len(kinds), dashed=True))
+    for number, (kind, name) in enumerate([(REMOVED, "marked ones removed"), (CONTROL, "as many at random")]):
+        removed = [outcome.accuracy for outcome in found if outcome.training == kind]
+        if removed:
+            ends = np.array([0.0, 100 * max(outcome.share for outcome in found)])
+            level = np.full(2, np.mean(removed))
+            lines.append(Line(name, ends, level, colour=len(kinds) + number, dashed=True))
     seeds = len({outcome.seed for outcome in found})
     runs = f"means over {seeds} seeds" if seeds > 1 else "one seed"
     note = f"test drawings unchanged; {runs}; shades: 95 % bootstrap over drawings"

@@ -64,6 +64,18 @@ def choose(
     return stays, becomes
 
 
+def as_many_at_random(
+    keys: Sequence[str], labels: NDArray[np.int32], drop: frozenset[str], seed: int = 0
+) -> frozenset[str]:
+    """Keys drawn at random, as many of each class as `drop` has: what taking out costs by itself."""
+    names, marked = np.array(keys), np.array([key in drop for key in keys])
+    rng, drawn = np.random.default_rng(seed), []
+    for label in np.unique(labels[marked]):
+        own = names[labels == label]
+        drawn += rng.choice(own, int(marked[labels == label].sum()), replace=False).tolist()
+    return frozenset(drawn)
+
+
 def _others(
     replaced: NDArray[np.int64], left: NDArray[np.int64], labels: NDArray[np.int32], rng: np.random.Generator
 ) -> NDArray[np.int64]:

@@ -14,7 +14,7 @@ from common.errors import UserError
 from common.files import write_json
 from studies import faulty_training
 from studies.examples import Examples
-from studies.faulty_training import REMOVED, SAME, Budget, Outcome, variants
+from studies.faulty_training import CONTROL, REMOVED, SAME, Budget, Outcome, variants
 from tests.encoder_fixture import records, write_dataset
 from tfrecords.dataset import DatasetFolder
 
@@ -49,7 +49,7 @@ def trained(monkeypatch):
 
 def test_every_split_is_trained_and_measured_once(folder, tmp_path, trained):
     drop = frozenset(record.key for record in list(folder.records("train"))[:6])
-    wanted = variants(SHARES, ["scribble"], drop)
+    wanted = variants(SHARES, ["scribble"], drop, folder)
     budget = Budget("toy", 12)
     found = list(faulty_training.run_all(folder, wanted, budget, [0, 1], tmp_path / "out"))
     assert [(o.training, o.share, o.seed, o.drawings) for o in found] == [
@@ -61,29 +61,31 @@ def test_every_split_is_trained_and_measured_once(folder, tmp_path, trained):
         ("scribble", 0.2, 1, 60),
         (REMOVED, 0.0, 0, 54),
         (REMOVED, 0.0, 1, 54),
+        (CONTROL, 0.0, 0, 54),
+        (CONTROL, 0.0, 1, 54),
     ]
-    assert len(trained) == 16 and len({call[1] for call in trained if call[0] != "measured"}) == 4
+    assert len(trained) == 20 and len({call[1] for call in trained if call[0] != "measured"}) == 5
     trained.clear()
     again = list(faulty_training.run_all(folder, wanted, budget, [0, 1], tmp_path / "out"))
     assert again == found and trained == []
 
 
 def test_leftovers_of_other_changes_are_refused(folder, tmp_path):
-    (variant,) = variants([0.1], ["scribble"], None)[1:]
+    (variant,) = variants([0.1], ["scribble"], None, folder)[1:]
     faulty_training.prepare(folder, variant, tmp_path / "data")
     (tmp_path / "data" / "scribble-10").rename(tmp_path / "data" / "scribble-20")
     with pytest.raises(UserError, match="made of other data"):
-        faulty_training.prepare(folder, variants([0.2], ["scribble"], None)[1], tmp_path / "data")
+        faulty_training.prepare(folder, variants([0.2], ["scribble"], None, folder)[1], tmp_path / "data")
     keys = [record.key for record in folder.records("train")]
-    faulty_training.prepare(folder, variants([], [], frozenset(keys[:3]))[1], tmp_path / "data")
+    faulty_training.prepare(folder, variants([], [], frozenset(keys[:3]), folder)[1], tmp_path / "data")
     with pytest.raises(UserError, match="made of other data"):
-        faulty_training.prepare(folder, variants([], [], frozenset(keys[3:5]))[1], tmp_path / "data")
+        faulty_training.prepare(folder, variants([], [], frozenset(keys[3:5]), folder)[1], tmp_path / "data")
 
 
-def test_shares_that_are_none_are_refused():
+def test_shares_that_are_none_are_refused(folder):
     with pytest.raises(UserError, match="no share"):
-        variants([1.5], ["scribble"], None)
-    assert [variant.name for variant in variants([0.0, 0.05, 0.05], ["wrong_label"], None)] == [
+        variants([1.5], ["scribble"], None, folder)
+    assert [variant.name for variant in variants([0.0, 0.05, 0.05], ["wrong_label"], None, folder)] == [
         SAME,
         "wrong_label-5",
     ]

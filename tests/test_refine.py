@@ -9,7 +9,7 @@ from common.errors import UserError
 from sketch.raster import rasterize
 from sketch.strokes import Sketch
 from studies.refine import refine
-from studies.refine_changes import Changes, choose, scribble
+from studies.refine_changes import Changes, as_many_at_random, choose, scribble
 from tests.encoder_fixture import CLASSES, SIZE, records, write_dataset
 from tests.tiny_dataset import write_tiny_dataset
 from tfrecords.dataset import DatasetFolder, decode_image
@@ -169,3 +169,12 @@ def test_pictures_without_strokes_can_be_changed_too(tmp_path):
         made = DatasetFolder.open(tmp_path / kind)
         verify(made)
         assert sum(record.key.endswith(kind) for record in made.records("train")) == 30
+
+
+def test_the_control_loses_as_many_of_each_class():
+    keys, labels = [f"k{number}" for number in range(60)], np.repeat([0, 1, 2], 20).astype(np.int32)
+    drop = frozenset(["k0", "k1", "k2", "k45"])
+    drawn = [as_many_at_random(keys, labels, drop, seed) for seed in (0, 0, 1)]
+    assert drawn[0] == drawn[1] != drawn[2]
+    for keys_out in drawn:
+        assert np.bincount([labels[int(key[1:])] for key in keys_out], minlength=3).tolist() == [3, 0, 1]

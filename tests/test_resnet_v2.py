@@ -114,6 +114,7 @@ def test_group_norm_fits_any_width_in_groups_of_at_most_16(width):
     norms = [layer for layer in encoder.layers if isinstance(layer, GroupNorm)]
     assert len(norms) == 16 * 3 + 1
     for layer in norms:
+        assert layer.gamma is not None
         assert layer.gamma.shape[0] % layer.group_size == 0
         assert layer.group_size in (4, 8, 16)
 

@@ -30,7 +30,7 @@ def explain(error: tf.errors.OpError) -> Exception:
     bad = _STROKES.search(text)
     if bad:
         return UserError(
-            f"{bad[1].strip()} {bad[2]}; python -m tfrecords DIR finds all; make the data set again"
+            f"{bad[1].strip()} {bad[2]}; python -m tfrecords DIR checks all of it; make the data set again"
         )
     if isinstance(error, tf.errors.DataLossError) or any(sign in text for sign in _BAD_DATA):
         return UserError(
