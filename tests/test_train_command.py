@@ -126,5 +126,6 @@ def test_mistakes_in_names_and_values_are_one_line_each(data, tmp_path):
 def test_models_are_listed_one_a_line():
     done = command("--list_models")
     assert done.returncode == 0
-    assert [line.split()[0] for line in done.stdout.splitlines()] == ["sknet", "skresnet"]
+    listed = [line.split()[0] for line in done.stdout.splitlines()]
+    assert listed == ["sknet", "skresnet", "lstm", "blstm", "resnet_v2", "vrnn", "combined"]
     assert done.stderr == ""
