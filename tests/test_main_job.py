@@ -12,6 +12,9 @@ from pathlib import Path
 import cv2
 import pytest
 
+from sketch.strokes import Sketch
+from tfrecords.dataset import DatasetFolder
+
 ROOT = Path(__file__).resolve().parents[1]
 NOISE = re.compile(r"warning|^[IWE]\d{4} |traceback|cuda", re.IGNORECASE | re.MULTILINE)
 
@@ -99,6 +102,32 @@ def test_gallery_answers_when_run_and_data_are_gone(job: Path) -> None:
     finally:
         for name in ("runs", "data"):
             (job / f"{name}-away").rename(job / name)
+
+
+def test_a_model_of_strokes_goes_the_same_way(job: Path) -> None:
+    """Its gallery is asked with the strokes of a drawing that is in it, and a study asks it too."""
+    settings = ["units=24", "warmup_steps=10", "learning_rate=0.01"]
+    train = ["--model=lstm", "--data=data/sample", "--run=runs/strokes", "--max_steps=150"]
+    train += [f"--set={text}" for text in settings]
+    done = command(job, "train.py", *train)
+    assert "warning" not in done.stderr.lower()
+    command(job, "evaluate.py", "--run=runs/strokes", "--nobaselines")
+    metrics = json.loads((job / "runs/strokes/eval-test/metrics.json").read_text())
+    assert metrics["accuracy"] > 1.5 / 16, "150 steps are better than chance"
+    command(job, "retrieve.py", "--run=runs/strokes", "--index=data/sample", "--gallery=galleries/strokes")
+    record = next(DatasetFolder.open(job / "data/sample").records("test"))
+    assert record.strokes is not None
+    strokes = [stroke.tolist() for stroke in Sketch.from_points(record.strokes).strokes]
+    (job / "drawing.json").write_text(json.dumps({"strokes": strokes}))
+    asked = ["--query=drawing.json", "--gallery=galleries/strokes", "--json", "--top=3", "--out=strokes.png"]
+    answer = json.loads(command(job, "retrieve.py", *asked).stdout)
+    assert answer["hits"][0]["class"] == record.class_name
+    assert cv2.imread(str(job / "strokes.png")) is not None
+    study = ["--run=runs/strokes", "--run=runs/demo", "--out=studies-out/half"]
+    table = command(job, "-m", "studies.half_sketch", *study).stdout
+    assert table.count("truncated") == 2 and table.count("read-out") == 1
+    assert cv2.imread(str(job / "studies-out/half/half_sketch.png")) is not None
+    command(job, "retrieve.py", "--query=hits.png", "--gallery=galleries/strokes", status=1)
 
 
 def test_training_again_is_quick_and_changes_nothing(job: Path) -> None:

@@ -64,7 +64,10 @@ def test_the_three_formats_by_hand():
     line = json.dumps({"key_id": 12, "drawing": [[[1, 2], [3, 4], [0, 0], [0, 0]], [[5], [6], [1]]]}).encode()
     parts = parse_quickdraw(line, "pig")
     assert (parts.key, parts.word, parts.kind, parts.recognized) == ("12", "pig", "parts", True)
-    assert [stroke.tolist() for stroke in parts.simplified().strokes] == [[[0, 0], [64, 64]], [[255, 191]] * 2]
+    assert [stroke.tolist() for stroke in parts.simplified().strokes] == [
+        [[0, 0], [64, 64]],
+        [[255, 191]] * 2,
+    ]
 
 
 def test_the_word_of_the_record_comes_before_the_one_given():
