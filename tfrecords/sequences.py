@@ -29,8 +29,11 @@ def batch_of(
     """
     given = tf.cast(numbers.row_lengths() // 3, tf.int32)
     points = tf.reshape(numbers.to_tensor(), [tf.size(given), -1, 3])
-    _require(given > 0, NO_POINTS, keys)
-    _require(tf.reduce_all(tf.math.is_finite(points), axis=[1, 2]), NOT_FINITE, keys)
+    finite = tf.reduce_all(tf.math.is_finite(points), axis=[1, 2])
+    with tf.control_dependencies(
+        [*_require(given > 0, NO_POINTS, keys), *_require(finite, NOT_FINITE, keys)]
+    ):
+        given, points = tf.identity(given), tf.identity(points)  # nothing runs on them before the checks
     length = tf.minimum(given, wanted.max_points)
     strokes = _limited(points, given, length, wanted.long_strokes)
     batch = {"strokes": strokes, "length": length, "read_at": length - 1}
@@ -39,8 +42,10 @@ def batch_of(
     return {name: batch[name] for name in batch if name in wanted.inputs}
 
 
-def _require(holds: tf.Tensor, message: str, keys: tf.Tensor) -> None:
-    tf.debugging.Assert(tf.reduce_all(holds), [message, tf.boolean_mask(keys, ~holds)], summarize=1)
+def _require(holds: tf.Tensor, message: str, keys: tf.Tensor) -> list[tf.Operation]:
+    """The check that `holds` is true everywhere; in a graph an operation, otherwise done at once."""
+    check = tf.debugging.Assert(tf.reduce_all(holds), [message, tf.boolean_mask(keys, ~holds)], summarize=1)
+    return [] if check is None else [check]
 
 
 def _limited(points: tf.Tensor, given: tf.Tensor, length: tf.Tensor, long_strokes: str) -> tf.Tensor:
