@@ -6,20 +6,18 @@ and answers with their number, the seconds by the clock and the seconds of proce
 
 from __future__ import annotations
 
-import json
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from benchmarks.training_worker import Steps, serve
 from common import quiet
 
 EXECUTIONS = 2
 
 
-def start(settings: dict) -> tuple[Callable[[int], int], dict]:
+def start(settings: dict) -> tuple[Steps, dict]:
     """What makes steps, and facts about the network."""
     quiet.import_tensorflow()
     import tensorflow as tf
@@ -101,17 +99,5 @@ def _batches(settings: dict):
     return tf.data.Dataset.from_tensors(batch).repeat()
 
 
-def main() -> None:
-    """Answer until standard input ends."""
-    make, facts = start(json.loads(sys.argv[1]))
-    make(1)
-    print(json.dumps(facts), flush=True)
-    for line in sys.stdin:
-        began, used = time.perf_counter(), time.process_time()
-        steps = make(int(line))
-        seconds, processor = time.perf_counter() - began, time.process_time() - used
-        print(json.dumps({"steps": steps, "seconds": seconds, "processor": processor}), flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    serve(start)

@@ -90,8 +90,8 @@ def _stored(settings: dict):
     return without_strings(training_input(DatasetFolder.open(Path(settings["data"])), stage, 0).batches())
 
 
-def main() -> None:
-    """Answer until standard input ends."""
+def serve(start: Callable[[dict], tuple[Steps, dict]]) -> None:
+    """Answer until standard input ends; the settings are the first argument."""
     make, facts = start(json.loads(sys.argv[1]))
     make(1)
     print(json.dumps(facts), flush=True)
@@ -103,4 +103,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    serve(start)

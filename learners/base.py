@@ -55,6 +55,10 @@ class Learner(tf_keras.Model):
         """Named losses, each float32 `[batch]`."""
         raise NotImplementedError
 
+    def own_terms(self, outputs: Batch) -> Named:
+        """The model's own `[batch]` terms that have a weight."""
+        return {name: outputs[name] for name in self.loss_weights if name in outputs}
+
     def scores_of(self, batch: Batch, outputs: Batch) -> Named:
         """Named numbers that are only reported, each float32 `[batch]`."""
         return {}

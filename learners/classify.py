@@ -42,7 +42,7 @@ class Classify(Learner):
             label = batch["label"][:, None] + tf.zeros_like(outputs["snapshot_logits"][..., 0], tf.int32)
             each = self._cross_entropy(label, outputs["snapshot_logits"])
             losses["snapshot_cross_entropy"] = tf.reduce_mean(each, axis=1)
-        return losses | {name: outputs[name] for name in self.loss_weights if name in outputs}
+        return losses | self.own_terms(outputs)
 
     def _cross_entropy(self, label: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
         """Smoothed softmax cross-entropy: labels int32 `[...]`, logits `[..., classes]`, result `[...]`."""

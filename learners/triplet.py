@@ -75,7 +75,7 @@ class Triplet(Learner):
         triplets = self.mine(squared_distances(outputs["embedding"]), batch["label"])
         each = self.loss_of(triplets.positive, triplets.negative, self.margin)
         losses = {"triplet": _mean_by_anchor(each, triplets)}
-        return losses | {name: outputs[name] for name in self.loss_weights if name in outputs}
+        return losses | self.own_terms(outputs)
 
     def scores_of(self, batch: Batch, outputs: Batch) -> Named:
         """Shares in 0..1 by anchor."""

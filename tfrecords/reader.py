@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 
 import tensorflow as tf
 
@@ -78,7 +79,7 @@ class TrainingInput:
     seed: int
     augment: Augment | None = None
     split: str = "train"
-    wanted: Wanted = field(default=IMAGES)
+    wanted: Wanted = IMAGES
     grouping: Grouping | None = None
 
     def __post_init__(self) -> None:
@@ -93,6 +94,11 @@ class TrainingInput:
     def steps_per_epoch(self) -> int:
         """Whole batches in one pass over the split."""
         return self.folder.manifest.num_examples(self.split) // self.batch_size
+
+    @cached_property
+    def _index(self) -> RecordIndex:
+        """Where the split's records are: all shards are looked through once, however often batches start."""
+        return RecordIndex.of(self.folder, self.split)
 
     def batches(self, start_step: int = 0) -> tf.data.Dataset:
         """Batches from `start_step` on; what was passed over is read but not parsed."""
@@ -111,8 +117,7 @@ class TrainingInput:
     def _serialized(self, start_step: int) -> tf.data.Dataset:
         """Batches of serialised examples, string `[batch_size]`, from `start_step` on."""
         if self.grouping:
-            index = RecordIndex.of(self.folder, self.split)
-            return index.grouped(self.grouping, self.seed, start_step)
+            return self._index.grouped(self.grouping, self.seed, start_step)
         epoch, passed = divmod(start_step, self.steps_per_epoch)
         epochs = tf.data.Dataset.counter(tf.constant(epoch, tf.int64))
         return epochs.flat_map(self._epoch).skip(passed)
