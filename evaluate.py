@@ -1,4 +1,4 @@
-"""Measure a trained run on a split: classification, retrieval, baselines, pictures."""
+"""Measure a trained run on a split: classification, retrieval, photos found by drawing, baselines."""
 
 from __future__ import annotations
 
@@ -13,16 +13,21 @@ from absl import flags
 from common import cli
 from common.errors import UserError
 from common.files import read_json
-from evaluation.report import Examples, evaluate, write_report
-from retrieval.embedder import Drawings, Embedder
+from evaluation.paired import PairedReport, Side, evaluate_pairs
+from evaluation.paired_report import write_paired_report
+from evaluation.report import Examples, Report, evaluate, write_report
+from retrieval.drawings import Drawings, check_pictures
+from retrieval.embedder import Embedder
 from tfrecords.dataset import DatasetFolder
 
 FLAGS = flags.FLAGS
+Config = dict[str, Any]
 flags.DEFINE_string("run", None, "Run folder made by train.py. Example: --run=runs/sknet")
-flags.DEFINE_string(
-    "data", None, "Data set folder; the run's own if left out. Example: --data=data/quickdraw"
-)
+flags.DEFINE_string("data", None, "Data set folder; by default the run's own. Example: --data=data/quickdraw")
 flags.DEFINE_string("split", "test", "Which split to measure on. Example: --split=validation")
+flags.DEFINE_bool(
+    "allow_other_data", False, "Measure on data that the run was not trained on. Example: --allow_other_data"
+)
 flags.DEFINE_bool("baselines", True, "Also measure nearest neighbours on pixels and on HOG.")
 
 
@@ -32,34 +37,57 @@ def main(argv: list[str]) -> None:
         raise UserError(f"unexpected argument '{argv[0]}'; every argument is a flag, see --help")
     if not FLAGS.run:
         raise UserError(f"--run is missing; {FLAGS['run'].help}")
-    run = Path(FLAGS.run)
-    config = read_config(run)
-    folder = DatasetFolder.open(Path(FLAGS.data or config["dataset"]["path"]))
-    check_same_data(config, folder)
-    embedder = Embedder.open(run / "export")
-    examples = load(folder, FLAGS.split)
+    config = read_config(run := Path(FLAGS.run))
+    data = FLAGS.data or config["dataset"].get("path")
+    if not data:
+        raise UserError(f"{run} was not trained on a data set here, so --data is needed")
+    folder, embedder = DatasetFolder.open(Path(data)), Embedder.open(run / "export")
+    own = check_data(config, embedder, folder)
+    out = run / (f"eval-{FLAGS.split}" if own else f"eval-{folder.manifest.name}-{FLAGS.split}")
+    measure = measure_pairs if folder.manifest.counts.get(FLAGS.split, {}).get("photo") else measure_drawings
+    print(measure(embedder, folder, config, out).table())
+    print(f"wrote {out}")
+    split = "" if FLAGS.split == "test" else f" --split={FLAGS.split}"
+    print(f"next: python retrieve.py --run={run} --index={folder.path}{split}")
+
+
+def measure_drawings(embedder: Embedder, folder: DatasetFolder, config: Config, out: Path) -> Report:
+    """Classification, and retrieval where every drawing queries all others."""
+    examples = Examples(*folder.images(FLAGS.split)[:2])
     began = time.monotonic()
     points = folder.strokes(FLAGS.split) if embedder.card.reads_strokes else None
     encoded = embedder.encode(Drawings(examples.images, points))
-    seconds = time.monotonic() - began
-    print(
-        f"embedded {len(examples.labels):,} drawings, {len(examples.labels) / seconds:,.0f}/s",
-        file=sys.stderr,
-    )
+    origin = provenance(config, folder, len(examples.labels), time.monotonic() - began)
     if encoded.logits is None:
-        raise UserError(f"{run} is no classifier; expected an encoder with logits, such as sknet")
-    reference = load(folder, "train") if FLAGS.baselines and "train" in folder.manifest.counts else None
-    report = evaluate(
-        examples, encoded.logits, encoded.embedding, folder.manifest.classes, reference, FLAGS.baselines
+        raise UserError(f"{out.parent} is no classifier; expected an encoder with logits, such as sknet")
+    classes, reference = folder.manifest.classes, None
+    if FLAGS.baselines and "train" in folder.manifest.counts:
+        reference = Examples(*folder.images("train")[:2])
+    report = evaluate(examples, encoded.logits, encoded.embedding, classes, reference, FLAGS.baselines)
+    write_report(report, out, origin)
+    return report
+
+
+def measure_pairs(embedder: Embedder, folder: DatasetFolder, config: Config, out: Path) -> PairedReport:
+    """Photos found by drawing them, and drawings found by photos."""
+    sketches, photos = (side(folder, domain) for domain in ("sketch", "photo"))
+    began = time.monotonic()
+    queries, gallery = embedder.embed_all_ways(sketches.images), embedder.embed_all_ways(photos.images)
+    origin = provenance(config, folder, len(sketches.keys + photos.keys), time.monotonic() - began)
+    report = evaluate_pairs(
+        sketches,
+        photos,
+        {mode: (queries[mode], gallery[mode]) for mode in queries},
+        embedder.card.usual_views,
+        folder.manifest.classes,
+        folder.annotations().get("triplets", {}).get(FLAGS.split),
+        FLAGS.baselines,
     )
-    out = run / f"eval-{FLAGS.split}"
-    write_report(report, out, provenance(config, folder, len(examples.labels) / seconds))
-    print(report.table())
-    print(f"wrote {out}")
-    print(f"next: python retrieve.py --run={run} --index={folder.path}")
+    write_paired_report(report, out, origin, lambda keys: folder.shown(FLAGS.split, keys))
+    return report
 
 
-def read_config(run: Path) -> dict[str, Any]:
+def read_config(run: Path) -> Config:
     """A run's configuration; a folder that is no finished run is a `UserError`."""
     if not run.is_dir():
         raise UserError(f"no run folder {run}; train one with: python train.py --run={run}")
@@ -68,37 +96,41 @@ def read_config(run: Path) -> dict[str, Any]:
     return read_json(run / "config.json")
 
 
-def check_same_data(config: dict[str, Any], folder: DatasetFolder) -> None:
-    """Refuse data with other splits or another image size than the run was trained on."""
-    trained, given = config["dataset"], folder.manifest
-    if trained["fingerprint"] != given.fingerprint:
+def check_data(config: Config, embedder: Embedder, folder: DatasetFolder) -> bool:
+    """Whether these are the run's first data; data of other splits or pictures than it knows are refused."""
+    trained, given = embedder.card.fingerprint, folder.manifest.fingerprint
+    others = [data["fingerprint"] for stage in config.get("stage_data", {}).values() for data in stage]
+    if not trained or FLAGS.allow_other_data:
+        print("note: whether the run was trained on some of these is not known", file=sys.stderr)
+    elif given not in (trained, *others):
+        known = ", ".join(dict.fromkeys((trained, *others)))
         raise UserError(
-            f"the run was trained on splits {trained['fingerprint']}, {folder.path} has {given.fingerprint}; "
-            "test drawings may have been trained on: give the data set of the run"
+            f"the run was trained on splits {known}, {folder.path} has {given}; test drawings "
+            "may have been trained on: give data of the run, or --allow_other_data"
         )
-    if trained["image_size"] != given.image_size:
-        raise UserError(
-            f"the run takes {trained['image_size']} px pictures, {folder.path} holds {given.image_size} px; "
-            f"make the data set with --image_size={trained['image_size']}"
-        )
+    check_pictures(folder.manifest, embedder.card)
+    return given == trained or not trained
 
 
-def load(folder: DatasetFolder, split: str) -> Examples:
-    """A split's drawings and labels."""
-    images, labels, _ = folder.images(split)
-    return Examples(images, labels)
+def side(folder: DatasetFolder, domain: str) -> Side:
+    """The split's sketches or photos."""
+    found = folder.pictures(FLAGS.split, domain)
+    if not found.keys:
+        raise UserError(f"split '{FLAGS.split}' of {folder.path} has no {domain}; give another --split")
+    return Side(found.images, found.labels, found.instances, found.keys)
 
 
-def provenance(config: dict[str, Any], folder: DatasetFolder, rate: float) -> dict[str, Any]:
-    """Where the figures come from."""
+def provenance(config: Config, folder: DatasetFolder, count: int, seconds: float) -> dict[str, Any]:
+    """Where the figures come from; says on standard error how fast the pictures were embedded."""
+    print(f"embedded {count:,} drawings, {count / seconds:,.0f}/s", file=sys.stderr)
     return {
         "fingerprint": folder.manifest.fingerprint,
         "dataset": folder.manifest.name,
         "split": FLAGS.split,
         "model": config["model"],
-        "seed": config["seed"],
+        "seed": config.get("seed"),
         "image_size": folder.manifest.image_size,
-        "embeddings_per_second": rate,
+        "embeddings_per_second": count / seconds,
         "command": shlex.join(["python", "evaluate.py", *sys.argv[1:]]),
     }
 

@@ -1,4 +1,4 @@
-"""Index a data set with a trained encoder, or find in it by drawing."""
+"""Index a data set or a folder of photos with a trained encoder, or find in it by drawing."""
 
 from __future__ import annotations
 
@@ -10,14 +10,27 @@ from pathlib import Path
 from absl import flags
 
 from common import cli
-from common.errors import UserError, unknown_name
+from common.errors import UserError
 
 FLAGS = flags.FLAGS
 GALLERIES = Path("galleries")
 
 flags.DEFINE_string("run", None, "Run folder made by train.py; with --index. Example: --run=runs/sknet")
-flags.DEFINE_string("index", None, "Data set folder to make a gallery of. Example: --index=data/quickdraw")
+flags.DEFINE_string(
+    "index", None, "Data set or folder of photos to make a gallery of. Example: --index=data/qmul"
+)
 flags.DEFINE_string("split", "test", "Split of the data set to index. Example: --split=train")
+flags.DEFINE_string(
+    "domain",
+    None,
+    "Index photo, sketch or all of a data set; by default its photos if it has any. Example: --domain=all",
+)
+flags.DEFINE_string(
+    "views",
+    None,
+    "What of a picture makes its vector: single (its centre), mean_feature or mean_distance (ten crops, or "
+    "two mirror images); by default mean_distance for photos, else single. Example: --views=single",
+)
 flags.DEFINE_string(
     "gallery",
     None,
@@ -72,24 +85,28 @@ def main(argv: list[str]) -> None:
 def index() -> None:
     """Make a gallery."""
     from retrieval.build import build_gallery
+    from retrieval.crops import check_mode
 
-    data = Path(FLAGS.index)
+    data, run = Path(FLAGS.index), Path(FLAGS.run)
     folder = Path(FLAGS.gallery or GALLERIES / data.resolve().name)
-    info = build_gallery(
-        Path(FLAGS.run),
-        data,
-        FLAGS.split,
-        folder,
-        normalize=FLAGS.normalize,
-        allow_other_data=FLAGS.allow_other_data,
-    )
-    print(f"wrote {folder} with {info.num_items:,} items of {info.dataset}, split {info.split}")
+    ways = {"views": check_mode(FLAGS.views) if FLAGS.views else None, "normalize": FLAGS.normalize}
+    if (data / "manifest.json").is_file():
+        chosen = {"domain": FLAGS.domain, "allow_other_data": FLAGS.allow_other_data}
+        info = build_gallery(run, data, FLAGS.split, folder, **chosen, **ways)
+    else:
+        from retrieval.photo_gallery import index_photos
+
+        info = index_photos(run, data, folder, tell=tell, **ways)
+    if not info.encoder_fingerprint:
+        tell(f"note: nothing is known about what run {info.run} was trained on, these pictures perhaps")
+    counts = ", ".join(f"{number:,} {name}" for name, number in info.counts.items())
+    print(f"wrote {folder} with {info.num_items:,} items of {info.dataset} ({counts}; views: {info.views})")
     print(f"next: python retrieve.py --query=sketch.png --gallery={shlex.quote(str(folder))}")
 
 
 def ask() -> None:
     """Answer queries: tables or JSON on standard output first, then the contact sheet."""
-    from retrieval.answer import answer, check_sheet_path, write_answers
+    from retrieval.answer import answer, check_sheet_path, true_classes, write_answers
     from retrieval.gallery import Gallery, newest_gallery
     from retrieval.query import read_query
 
@@ -99,7 +116,7 @@ def ask() -> None:
     if not FLAGS.gallery:
         tell(f"gallery: {folder} (the newest; --gallery chooses another)")
     gallery = Gallery.open(folder)
-    classes = true_classes(gallery.info.classes)
+    classes = true_classes(FLAGS.label or [], len(FLAGS.query), gallery.info.classes)
     queries = [read_query(Path(name), gallery.card, FLAGS.line) for name in FLAGS.query]
     for query in queries:
         for note in query.notes:
@@ -116,19 +133,6 @@ def ask() -> None:
         close(f"wrote {FLAGS.out}")
     again = [f"--query={FLAGS.query[0]}", f"--gallery={folder}", f"--top={2 * FLAGS.top}"]
     close(f"next: python retrieve.py {shlex.join(again)}")
-
-
-def true_classes(known: tuple[str, ...]) -> list[str | None]:
-    """One class name or None for each query, from --label."""
-    labels = FLAGS.label or []
-    for label in labels:
-        if label not in known:
-            raise unknown_name("class", label, known)
-    if len(labels) not in (0, 1, len(FLAGS.query)):
-        raise UserError(
-            f"--label is given {len(labels)} times for {len(FLAGS.query)} queries; give one for each"
-        )
-    return (labels or [None]) * len(FLAGS.query) if len(labels) < 2 else labels
 
 
 def tell(message: str) -> None:

@@ -10,6 +10,7 @@ CORE = [
     "absl-py>=2.5",
     "ai-edge-litert>=2.3",
     "google-crc32c>=1.7",
+    "h5py>=3.14",
     "importlib_resources>=6.5",
     "isal>=1.9,<2",
     "matplotlib>=3.11",

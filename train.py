@@ -18,6 +18,9 @@ flags.DEFINE_string("model", None, "Which model; --list_models names them. Examp
 flags.DEFINE_string(
     "data", None, "Data set folder made by python -m preprocess. Example: --data=data/quickdraw"
 )
+flags.DEFINE_string(
+    "warm_start_from", None, "Run whose best weights to begin with. Example: --warm_start_from=runs/edges"
+)
 flags.DEFINE_string("run", None, "Folder of the run, new or to go on with. Example: --run=runs/sknet")
 flags.DEFINE_integer(
     "max_steps", 0, "Steps of every stage; 0 takes the recipe's. Example: --max_steps=6000", 0
@@ -32,7 +35,10 @@ flags.DEFINE_integer(
     "seed", 0, "Decides weights, order, dropout and augmentation. Example: --seed=1", 0, 2**31 - 2
 )
 flags.DEFINE_integer(
-    "save_steps", 0, "Steps between checkpoints; 0 is one epoch, at most 1,000. Example: --save_steps=200", 0
+    "save_steps",
+    0,
+    "Steps between checkpoints; 0 is an epoch, 1,000 at most (pairs: 200 or more). Example: --save_steps=200",
+    0,
 )
 flags.DEFINE_integer(
     "keep_checkpoints", 2, "How many of the last checkpoints stay. Example: --keep_checkpoints=5", 1
@@ -105,6 +111,7 @@ def _request() -> Request:
         precision=FLAGS.precision,
         xla=FLAGS.xla,
         deterministic=FLAGS.deterministic,
+        warm_start_from=Path(FLAGS.warm_start_from) if FLAGS.warm_start_from else None,
     )
 
 

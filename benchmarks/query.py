@@ -100,7 +100,8 @@ def write_encoder(export: Path, image_size: int, embedding_size: int, fingerprin
         "channels": 1,
     }
     card |= {"embedding_size": embedding_size, "classes": list(CLASSES), "fingerprint": fingerprint}
-    write_json(export / "encoder.json", card | {"schema_version": 1})
+    card |= {"max_points": 1, "long_strokes": "truncate", "simplify": False, "photo_as": "", "fit": "box"}
+    write_json(export / "encoder.json", card | {"input_size": image_size, "schema_version": 3})
     return len(data)
 
 

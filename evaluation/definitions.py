@@ -27,6 +27,9 @@ PLAIN = {
     "of the means.",
     "num_queries_without_instance": "Number of queries without their own instance in the gallery, left "
     "out of the means that look for it.",
+    "triplet_accuracy": "Mean over sketches of the share of their annotated triplets (sketch, closer photo, "
+    "farther photo) whose closer photo has the smaller squared Euclidean distance.",
+    "num_triplets": "Number of annotated triplets whose sketch and photos are in the split.",
 }
 AT_K = {
     "map_at_{k}": "Mean over queries of the average precision of the first {k} places, divided by "
@@ -41,7 +44,13 @@ AT_K = {
     "instances, with at least one item of the class there.",
     "hit_at_{k}": "Share of queries with at least one item of the class in the first {k} places.",
 }
-PREFIXES = {"cosine_": "Ranked by cosine instead of squared Euclidean distance: "}
+PREFIXES = {
+    "cosine_": "Ranked by cosine instead of squared Euclidean distance: ",
+    "photo_to_sketch_": "Photos query, sketches are the gallery: ",
+    "single_": "From the centre of each picture alone: ",
+    "mean_feature_": "From the mean of the embeddings of all views of a picture: ",
+    "mean_distance_": "With the mean of the squared distances of equal views as distance: ",
+}
 SUFFIXES = {
     "_best": " Items at equal distance in the most favourable order.",
     "_worst": " Items at equal distance in the least favourable order.",

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import tensorflow as tf
 import tf_keras
 
+from common.errors import UserError
+
 Batch = Mapping[str, tf.Tensor]
 Named = dict[str, tf.Tensor]
+Scores = dict[str, tf.Tensor | tuple[tf.Tensor, tf.Tensor]]
 NOT_FINITE = "not finite: loss {name} at step "
+
+
+class Follower(Protocol):
+    """What follows the encoder's weights, such as their moving average."""
+
+    def update(self, made: tf.Tensor) -> None:
+        """Take notice of the weights after an update; `made` updates came before it."""
 
 
 class Learner(tf_keras.Model):
@@ -22,7 +32,8 @@ class Learner(tf_keras.Model):
     reported under its own name, and the weighted sum as `loss`. In training the weight of a loss in `anneal`
     rises from a share of it to the whole over so many steps. `step` counts the steps made, also
     those whose update a loss scale skipped. A loss that is not finite stops training with its name and
-    the step's number (`tf.errors.InvalidArgumentError`; not under XLA, which drops assertions).
+    the step's number (`tf.errors.InvalidArgumentError`; not under XLA, which drops assertions). After every
+    update `follower`, if one is set, is told of it.
     """
 
     best_score = "loss"
@@ -43,6 +54,7 @@ class Learner(tf_keras.Model):
         if unknown := self.anneal.keys() - self.loss_weights.keys():
             raise ValueError(f"annealed losses {sorted(unknown)} have no weight")
         self.seed = seed
+        self.follower: Follower | None = None
         self.step = tf.Variable(
             0, False, dtype=tf.int64, name="step", aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA
         )
@@ -59,8 +71,8 @@ class Learner(tf_keras.Model):
         """The model's own `[batch]` terms that have a weight."""
         return {name: outputs[name] for name in self.loss_weights if name in outputs}
 
-    def scores_of(self, batch: Batch, outputs: Batch) -> Named:
-        """Named numbers that are only reported, each float32 `[batch]`."""
+    def scores_of(self, batch: Batch, outputs: Batch) -> Scores:
+        """Named numbers that are only reported: each float32 `[batch]`, or such values and their weights."""
         return {}
 
     def step_seed(self) -> tf.Tensor:
@@ -90,6 +102,8 @@ class Learner(tf_keras.Model):
         if self._scales_loss:
             gradients = self.optimizer.get_unscaled_gradients(gradients)
         self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        if self.follower is not None:
+            self.follower.update(self.step)
         self.step.assign_add(1)
         return self._report(losses, self.scores_of(batch, outputs))
 
@@ -132,12 +146,20 @@ class Learner(tf_keras.Model):
         risen = tf.minimum(1.0, tf.cast(self.step, tf.float32) / steps)
         return weight * (share + (1 - share) * risen)
 
-    def _report(self, losses: Named, scores: Named) -> dict[str, tf.Tensor]:
+    def _report(self, losses: Named, scores: Scores) -> dict[str, tf.Tensor]:
         total = tf.add_n([self.loss_weights[name] * value for name, value in losses.items()])
         for name, value in {"loss": total, **losses, **scores}.items():
-            self._means[name].update_state(value)
+            values, weights = value if isinstance(value, tuple) else (value, None)
+            self._means[name].update_state(values, weights)
         return {name: mean.result() for name, mean in self._means.items()}
 
     def get_config(self) -> dict[str, Any]:
         """Learners are rebuilt from a run's configuration, never from this."""
         raise NotImplementedError("a learner is rebuilt from its run's config.json")
+
+
+def above_zero(name: str, number: float) -> float:
+    """A setting that must be a finite number above 0; anything else is a `UserError`."""
+    if not 0 < number < float("inf"):
+        raise UserError(f"{name}={number}: expected a number above 0, such as 1 or 0.2")
+    return number

@@ -10,6 +10,13 @@ import tf_keras
 from learners.base import Batch, Learner, Named
 
 
+def cross_entropy(label: tf.Tensor, logits: tf.Tensor, smoothing: float = 0.0) -> tf.Tensor:
+    """Smoothed softmax cross-entropy, nats: labels int32 `[...]`, logits `[..., classes]`, result `[...]`."""
+    target = tf.one_hot(label, logits.shape[-1])
+    target = target * (1 - smoothing) + smoothing / logits.shape[-1]
+    return tf.nn.softmax_cross_entropy_with_logits(target, logits)
+
+
 class Classify(Learner):
     """Learns `logits` `[batch, classes]` against `label` int32 `[batch]`.
 
@@ -37,18 +44,12 @@ class Classify(Learner):
 
     def losses_of(self, batch: Batch, outputs: Batch) -> Named:
         """`cross_entropy` in nats, and the model's own terms that are weighted."""
-        losses = {"cross_entropy": self._cross_entropy(batch["label"], outputs["logits"])}
+        losses = {"cross_entropy": cross_entropy(batch["label"], outputs["logits"], self.label_smoothing)}
         if "snapshot_logits" in outputs:
             label = batch["label"][:, None] + tf.zeros_like(outputs["snapshot_logits"][..., 0], tf.int32)
-            each = self._cross_entropy(label, outputs["snapshot_logits"])
+            each = cross_entropy(label, outputs["snapshot_logits"], self.label_smoothing)
             losses["snapshot_cross_entropy"] = tf.reduce_mean(each, axis=1)
         return losses | self.own_terms(outputs)
-
-    def _cross_entropy(self, label: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-        """Smoothed softmax cross-entropy: labels int32 `[...]`, logits `[..., classes]`, result `[...]`."""
-        target = tf.one_hot(label, logits.shape[-1])
-        target = target * (1 - self.label_smoothing) + self.label_smoothing / logits.shape[-1]
-        return tf.nn.softmax_cross_entropy_with_logits(target, logits)
 
     def scores_of(self, batch: Batch, outputs: Batch) -> Named:
         """Whether the label is the highest, and among the five highest, logits."""

@@ -8,13 +8,19 @@ from typing import Any
 import tf_keras
 
 from common.errors import unknown_name
+from learners.annotated import Annotated
 from learners.base import Learner
 from learners.classify import Classify
+from learners.contrastive import Contrastive
+from learners.pairs import Pairs
 from learners.triplet import Triplet
 
 LEARNERS: dict[str, tuple[Callable[..., Learner], tuple[str, ...]]] = {
     "classify": (Classify, ("label_smoothing", "anneal")),
     "triplet": (Triplet, ("margin", "mining", "triplet_loss", "anneal")),
+    "contrastive": (Contrastive, ("margin", "match", "anneal")),
+    "pairs": (Pairs, ("temperature", "margin", "mining", "label_smoothing", "anneal")),
+    "annotated": (Annotated, ("margin", "anneal")),
 }
 
 

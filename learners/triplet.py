@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 import tensorflow as tf
 import tf_keras
 
-from common.errors import UserError, unknown_name
-from learners.base import Batch, Learner, Named
-from learners.mining import MINING, Triplets, all_triplets, squared_distances
+from common.errors import unknown_name
+from learners.base import Batch, Learner, Named, above_zero
+from learners.mining import Triplets, all_triplets, mining_named, pairs_within, squared_distances
 
 _TINY = 1e-12
 
@@ -62,34 +62,21 @@ class Triplet(Learner):
         anneal: Mapping[str, Sequence[float]] | None = None,
     ) -> None:
         super().__init__(encoder, loss_weights, ("active", "triplet_accuracy"), seed, anneal)
-        if mining not in MINING:
-            raise unknown_name("mining", mining, MINING)
         if triplet_loss not in LOSSES:
             raise unknown_name("triplet loss", triplet_loss, LOSSES)
-        if not 0 < margin < float("inf"):
-            raise UserError(f"margin={margin}: expected a number above 0, such as 1 or 0.2")
-        self.margin, self.mine, self.loss_of = margin, MINING[mining], LOSSES[triplet_loss]
+        self.margin, self.mine = above_zero("margin", margin), mining_named(mining)
+        self.loss_of = LOSSES[triplet_loss]
 
     def losses_of(self, batch: Batch, outputs: Batch) -> Named:
         """`triplet`, and the model's own terms that are weighted."""
-        triplets = self.mine(squared_distances(outputs["embedding"]), batch["label"])
+        triplets = self._mined(batch, outputs)
         each = self.loss_of(triplets.positive, triplets.negative, self.margin)
-        losses = {"triplet": _mean_by_anchor(each, triplets)}
-        return losses | self.own_terms(outputs)
+        return {"triplet": triplets.mean_by_anchor(each)} | self.own_terms(outputs)
+
+    def _mined(self, batch: Batch, outputs: Batch) -> Triplets:
+        return self.mine(squared_distances(outputs["embedding"]), pairs_within(batch["label"]))
 
     def scores_of(self, batch: Batch, outputs: Batch) -> Named:
         """Shares in 0..1 by anchor."""
-        distances = squared_distances(outputs["embedding"])
-        chosen, every = self.mine(distances, batch["label"]), all_triplets(distances, batch["label"])
-        close = tf.cast(chosen.positive - chosen.negative + self.margin > 0, tf.float32)
-        wrong = tf.cast(every.negative <= every.positive, tf.float32)
-        return {
-            "active": _mean_by_anchor(close, chosen),
-            "triplet_accuracy": 1 - _mean_by_anchor(wrong, every),
-        }
-
-
-def _mean_by_anchor(values: tf.Tensor, triplets: Triplets) -> tf.Tensor:
-    """Mean over the triplets of each anchor, 0 where it has none: `[batch, p, n]` to `[batch]`."""
-    count = tf.reduce_sum(triplets.mask, axis=[1, 2])
-    return tf.reduce_sum(values * triplets.mask, axis=[1, 2]) / tf.maximum(count, 1.0)
+        every = all_triplets(squared_distances(outputs["embedding"]), pairs_within(batch["label"]))
+        return {"active": self._mined(batch, outputs).active(self.margin), "triplet_accuracy": every.accuracy}

@@ -12,7 +12,9 @@ from tf_keras import layers
 
 from models.spec import Options
 
-PIXELS = ("ink", "mean_image")
+PIXELS = ("ink", "mean_image", "paper", "mean_level")
+MEAN_LEVEL = 250.42
+"""Mean grey level of the published sketches and edge maps of shoes (Yu et al. 2016)."""
 
 
 class PixelMean(layers.Layer):
@@ -139,16 +141,19 @@ def _normal(stddev: float) -> tf_keras.initializers.Initializer:
     return tf_keras.initializers.TruncatedNormal(stddev=stddev)
 
 
-def image_input(image_size: int, pixels: str) -> tuple[tf.Tensor, tf.Tensor]:
-    """The `image` input `[batch, size, size, 1]` (0 paper .. 1 ink) and what the first layer gets of it.
+def image_input(image_size: int, pixels: str, channels: int = 1) -> tuple[tf.Tensor, tf.Tensor]:
+    """The `image` input `[batch, size, size, channels]` (0 paper .. 1 ink) and what the first layer gets.
 
-    `pixels` is one of `PIXELS`: `ink` (as it is), or `mean_image` (grey levels minus the mean training
-    image, not scaled).
+    `pixels` is one of `PIXELS`: `ink` (as it is), `paper` (grey level / 255: 1 paper .. 0 ink), `mean_level`
+    (grey level minus 250.42, not scaled), or `mean_image` (grey level minus the mean training image).
     """
-    image = tf_keras.Input((image_size, image_size, 1), name="image")
+    image = tf_keras.Input((image_size, image_size, channels), name="image")
     if pixels == "ink":
         return image, image
-    return image, PixelMean(name="pixel_mean")(image)
+    if pixels == "mean_image":
+        return image, PixelMean(name="pixel_mean")(image)
+    scale, offset = (-1.0, 1.0) if pixels == "paper" else (-255.0, 255.0 - MEAN_LEVEL)
+    return image, layers.Rescaling(scale, offset, dtype="float32", name=pixels)(image)
 
 
 def scaled(filters: int, width: float) -> int:

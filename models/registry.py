@@ -6,7 +6,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from common.errors import UserError, unknown_name
-from models import blstm, combined, lstm, resnet_v2, sknet, skresnet, vrnn
+from models import (
+    blstm,
+    combined,
+    dssa,
+    lstm,
+    resnet_v2,
+    siamese,
+    sketch_a_net,
+    sknet,
+    skresnet,
+    twin_resnet,
+    vrnn,
+)
 from models.spec import ModelSpec
 
 
@@ -18,7 +30,19 @@ def listed(*specs: ModelSpec) -> dict[str, ModelSpec]:
     return by_name
 
 
-MODELS = listed(sknet.SPEC, skresnet.SPEC, lstm.SPEC, blstm.SPEC, resnet_v2.SPEC, vrnn.SPEC, combined.SPEC)
+MODELS = listed(
+    sknet.SPEC,
+    skresnet.SPEC,
+    lstm.SPEC,
+    blstm.SPEC,
+    resnet_v2.SPEC,
+    vrnn.SPEC,
+    combined.SPEC,
+    siamese.SPEC,
+    sketch_a_net.SPEC,
+    dssa.SPEC,
+    twin_resnet.SPEC,
+)
 
 
 def model_spec(name: str) -> ModelSpec:

@@ -65,7 +65,7 @@ def build(options: Options, shapes: Shapes) -> tf_keras.Model:
     He, Zhang, Ren, Sun 2016 ("Identity mappings in deep residual networks"), in the layout of
     `tf_keras.applications.ResNet50V2`: the stride is in the last unit of a stage.
     """
-    image, x = image_input(shapes.image_size, options["pixels"])
+    image, x = image_input(shapes.image_size, options["pixels"], shapes.channels)
     x = picture_embedding(x, options, options["embedding_size"])
     embedding = plain_or_unit(x, options["normalize"])
     logits = classifier(x, options["head"], options["dropout"], shapes.num_classes)

@@ -37,7 +37,7 @@ def build(options: Options, shapes: Shapes) -> tf_keras.Model:
     Input `image` `[batch, size, size, 1]`, 0 paper .. 1 ink; outputs `embedding`
     `[batch, embedding_size]` (>= 0, of unit length with `normalize`) and `logits` `[batch, classes]`.
     """
-    image, x = image_input(shapes.image_size, options["pixels"])
+    image, x = image_input(shapes.image_size, options["pixels"], shapes.channels)
     for block, filters in enumerate(BLOCKS, start=1):
         for conv in (1, 2):
             x = conv_bn_relu(

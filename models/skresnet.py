@@ -21,7 +21,7 @@ def build(options: Options, shapes: Shapes) -> tf_keras.Model:
     """
     narrow, middle, wide = (scaled(filters, options["width"]) for filters in (64, 128, 256))
     momentum = options["bn_momentum"]
-    image, x = image_input(shapes.image_size, options["pixels"])
+    image, x = image_input(shapes.image_size, options["pixels"], shapes.channels)
     x = conv_bn_relu(x, narrow, "conv1_1", momentum)
     x = conv_bn_relu(x, narrow, "conv1_2", momentum)
     x = pool(x, "pool1")

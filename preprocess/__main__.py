@@ -4,6 +4,12 @@ python -m preprocess --dataset=quickdraw --source=ndjson/ --out=data/quickdraw
 python -m preprocess --dataset=folder --source=drawings/ --out=data/mine
 python -m preprocess --dataset=sample --out=data/sample
 
+Photos and sketches of the same things:
+
+python -m preprocess --dataset=sketchy --source=sketch.zip,photo.zip --photo_as=edges --out=data/sketchy
+python -m preprocess --dataset=qmul --source=qmul/ --classes=shoes --photo_as=edges --out=data/shoes
+python -m preprocess --dataset=sample_pairs --photo_as=edges --out=data/pairs
+
 The published skNet protocol: 100 random classes with 1,000 training and 50 test drawings each, 128 px (the
 50 for validation are an addition):
 
@@ -24,6 +30,7 @@ from preprocess.classes import choose_classes, official_names
 from preprocess.registry import DATASETS, dataset_spec
 from preprocess.spec import DatasetSpec, Options
 from preprocess.splits import parse_splits
+from sketch.photos import FITS, PHOTO_AS
 from tfrecords.manifest import Manifest
 
 FLAGS = flags.FLAGS
@@ -78,7 +85,35 @@ flags.DEFINE_bool(
     "(default downloads/quickdraw) first. Example: --download --classes=cat,dog",
 )
 flags.DEFINE_integer(
-    "per_class", 300, "Drawings a class of the sample set. Example: --per_class=100", 1, 1_000_000
+    "per_class",
+    None,
+    "Drawings a class of the sample set (default 300), objects of the sample pairs (default 120). "
+    "Example: --per_class=100",
+    1,
+    1_000_000,
+)
+flags.DEFINE_enum(
+    "photo_as",
+    "grey",
+    list(PHOTO_AS),
+    "What photos become: grey, rgb, or edges (line drawings). Example: --photo_as=edges",
+)
+flags.DEFINE_enum(
+    "fit",
+    None,
+    list(FITS),
+    "box: drawings and objects fitted into one box, with one pen; keep: the whole canvas as it is (default "
+    "for published pairs, else box). Example: --fit=keep",
+)
+flags.DEFINE_list(
+    "holdout_classes", [], "Classes for the split zeroshot alone. Example: --holdout_classes=bat,cabin"
+)
+flags.DEFINE_float(
+    "validation_share",
+    0.0,
+    "Share of the published training objects to validate on. Example: --validation_share=0.2",
+    0.0,
+    0.9,
 )
 flags.DEFINE_bool(
     "list_datasets", False, "Print the kinds of source, one a line, and stop. Example: --list_datasets"
@@ -110,16 +145,26 @@ def _options(spec: DatasetSpec) -> Options:
         image_size=FLAGS.image_size,
         seed=FLAGS.seed,
         splits=FLAGS.splits or spec.defaults.get("splits", Options.splits),
-        classes=tuple(sorted({name.strip() for name in FLAGS.classes} - {""})),
+        classes=_names("classes"),
         num_classes=FLAGS.num_classes,
         num_shards=FLAGS.num_shards,
         recognized_only=FLAGS.recognized_only,
         simplify=FLAGS.simplify,
         strict=FLAGS.strict,
-        per_class=FLAGS.per_class,
+        per_class=FLAGS.per_class or spec.defaults.get("per_class", Options.per_class),
+        photo_as=FLAGS.photo_as,
+        fit=FLAGS.fit or spec.defaults.get("fit", Options.fit),
+        holdout_classes=_names("holdout_classes"),
+        validation_share=FLAGS.validation_share,
     )
     parse_splits(options.splits)
+    if spec.has_strokes and options.fit != "box":
+        raise UserError(f"--fit=keep is for pictures; the drawings of --dataset={spec.name} have no canvas")
     return options
+
+
+def _names(flag: str) -> tuple[str, ...]:
+    return tuple(sorted({name.strip() for name in FLAGS[flag].value or ()} - {""}))
 
 
 def _required(name: str) -> str:
@@ -149,13 +194,16 @@ def report(manifest: Manifest, out: Path) -> None:
     """Print what a finished folder holds, and the next command."""
     for split in manifest.counts:
         shards = len(manifest.shard_files(split))
-        print(
-            f"{split:<12}{manifest.num_examples(split):>10,} examples in {shards} shard{'s'[: shards != 1]}"
-        )
+        domains = manifest.counts[split]
+        parts = ", ".join(f"{domains[name]:,} {name}{'es' if name == 'sketch' else 's'}" for name in domains)
+        told = f" ({parts})" if manifest.has_photos else ""
+        count = manifest.num_examples(split)
+        print(f"{split:<12}{count:>10,} examples{told} in {shards} shard{'s'[: shards != 1]}")
     print(f"classes     {manifest.num_classes:>10,}")
     print(f"fingerprint {manifest.fingerprint:>18}")
     print(f"wrote {out}")
-    print(f"next: python train.py --model=sknet --data={out} --run=runs/sknet")
+    model = "siamese" if manifest.has_photos else "sknet"
+    print(f"next: python train.py --model={model} --data={out} --run=runs/{model}")
 
 
 def console() -> None:

@@ -56,20 +56,22 @@ def unpack(files: list[Listed], folder: Path) -> list[Path]:
     return paths
 
 
-def list_files(source: Path, suffix: str) -> list[Listed]:
+def list_files(source: Path, suffix: str, suffixes: tuple[str, ...] = (), most: int = 0) -> list[Listed]:
     """The files with a suffix in a folder (with its subfolders) or zip archive, sorted, or the file itself.
 
-    Raises `UserError` where there is nothing to read or an archive is hostile.
+    With `suffixes` (in small letters) those files are listed, and `suffix` only says what they are. An
+    archive may have `most` of them (0: 20,000). Raises `UserError` where there is nothing to read or an
+    archive is hostile.
     """
     if source.is_dir():
-        paths = [path for path in source.rglob(f"*{suffix}") if path.is_file()]
+        paths = [path for path in source.rglob("*") if _fits(path.name, suffix, suffixes) and path.is_file()]
         found = [Listed(path, path.relative_to(source).as_posix()) for path in paths]
     elif not source.is_file():
         raise UserError(f"no source {source}; give a folder, a .zip or {suffix} files")
     elif not zipfile.is_zipfile(source):
         return [Listed(source, source.name)]
     else:
-        found = _members(source, suffix)
+        found = _members(source, suffix, suffixes, most or MAX_MEMBERS)
     shown = sorted((file for file in found if not _hidden(file.origin)), key=lambda file: file.origin)
     for file in shown:
         if not file.origin.isprintable():
@@ -79,14 +81,20 @@ def list_files(source: Path, suffix: str) -> list[Listed]:
     return shown
 
 
-def _members(source: Path, suffix: str) -> list[Listed]:
+def _fits(name: str, suffix: str, suffixes: tuple[str, ...]) -> bool:
+    return name.lower().endswith(suffixes) if suffixes else name.endswith(suffix)
+
+
+def _members(source: Path, suffix: str, suffixes: tuple[str, ...], most: int) -> list[Listed]:
     try:
         with zipfile.ZipFile(source) as archive:
-            members = [m for m in archive.infolist() if m.filename.endswith(suffix) and not m.is_dir()]
+            members = [
+                m for m in archive.infolist() if _fits(m.filename, suffix, suffixes) and not m.is_dir()
+            ]
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
         raise UserError(f"{source} cannot be read as a zip archive ({error}); get it again") from None
-    if len(members) > MAX_MEMBERS:
-        raise UserError(f"{source} has {len(members):,} {suffix} members, at most {MAX_MEMBERS:,} are read")
+    if len(members) > most:
+        raise UserError(f"{source} has {len(members):,} {suffix} members, at most {most:,} are read")
     for member in members:
         _check_member(source, member)
     return [Listed(source, f"{source.name}/{member.filename}", member) for member in members]
@@ -123,4 +131,5 @@ def _copy(archive: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path) -> No
 
 def _hidden(origin: str) -> bool:
     """Whether a file is not meant for the user, such as the `__MACOSX/._cat.ndjson` of a Mac's archives."""
-    return any(part.startswith((".", "__MACOSX")) for part in origin.split("/"))
+    parts = [part for part in origin.split("/") if part != ".."]
+    return any(part.startswith((".", "__MACOSX")) for part in parts)

@@ -1,7 +1,11 @@
-"""A folder of images: `<class>/*.png`, or `<split>/<class>/*.png` where it is already split."""
+"""A folder of images: `<class>/*.png`, or `<split>/<class>/*.png` where it is already split.
+
+Where it has photo and sketch folders, its pictures are pairs (`preprocess.pairs`).
+"""
 
 from __future__ import annotations
 
+import zipfile
 from collections import Counter
 from collections.abc import Iterator
 from hashlib import sha256
@@ -10,28 +14,31 @@ from pathlib import Path
 import numpy as np
 
 from common.errors import UserError
+from preprocess import paired_files, pairs
 from preprocess.classes import choose_classes, clean_name
-from preprocess.spec import ROW, Bad, Chunk, DatasetSpec, Found, Index, Options, Origin
-from sketch.images import load_drawing
+from preprocess.spec import Bad, Chunk, DatasetSpec, Found, Index, Options, Origin, new_rows
+from preprocess.splits import SPLIT_FOLDERS
+from sketch.photos import load_sketch
 from tfrecords.png import encode_png
 from tfrecords.schema import Record
 
 SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif"))
-MAX_FILE_BYTES = 64 << 20
 CHECK_SIZE = 16  # px: whether there is a drawing does not depend on the size, the time does
-_SPLIT_FOLDERS = {"train": 0, "training": 0, "validation": 1, "valid": 1, "val": 1, "test": 2, "testing": 2}
 
 
 def find(sources: list[Path], options: Options, scratch: Path) -> Found:
     """One chunk for each class folder; where all folders are named for splits, those inside them.
 
-    Raises `UserError` for another layout and for a class that has no folder.
+    Photos and sketches in folders of these names, and archives, are taken as pairs. Raises `UserError` for
+    another layout and for a class that has no folder.
     """
     for source in sources:
         if scratch.resolve().is_relative_to(source.resolve()):
             raise UserError(
                 f"the data set would lie inside {source} and be read as a class; choose another --out"
             )
+    if any(pairs.is_paired(source) or zipfile.is_zipfile(source) for source in sources if source.exists()):
+        return pairs.find(sources, options, scratch)
     if len({source.name for source in sources}) < len(sources):
         raise UserError(
             "two sources have the same folder name; rename one, so that their files can be told apart"
@@ -49,14 +56,14 @@ def _class_folders(source: Path, several: bool) -> Iterator[Chunk]:
     if not source.is_dir():
         raise UserError(f"{source} is not a folder; expected <class>/*.png inside --source")
     children = _folders(source)
-    split = all(path.name.lower() in _SPLIT_FOLDERS for path in children)
+    split = all(path.name.lower() in SPLIT_FOLDERS for path in children)
     for child in children:
         for folder in _folders(child) if split else [child]:
             word = clean_name(folder.name.replace("_", " "))
             if word is None:
                 raise UserError(f"the folder {str(folder)!r} cannot name a class; rename it")
             origin = folder.relative_to(source.parent if several else source).as_posix()
-            yield Chunk(folder, origin, word, split=_SPLIT_FOLDERS[child.name.lower()] if split else -1)
+            yield Chunk(folder, origin, word, split=SPLIT_FOLDERS[child.name.lower()] if split else -1)
 
 
 def _folders(path: Path) -> list[Path]:
@@ -69,13 +76,15 @@ def index(chunk: Chunk, options: Options) -> Index:
     The rank comes from the content, so that a copy counts once and cannot be in two splits, whatever its
     name and folder.
     """
+    if chunk.pictures:
+        return paired_files.index(chunk, options)
     files, ranks, lengths = list[tuple[str, str]](), list[bytes](), list[int]()
     dropped, bad = Counter[str](), list[Bad]()
     for path in image_files(chunk.path):
         origin = f"{chunk.origin}/{path.name}"
         try:
             data = _read_file(path, origin)
-            load_drawing(data, min(options.image_size, CHECK_SIZE))
+            load_sketch(data, min(options.image_size, CHECK_SIZE), options.fit)
         except UserError as error:
             reason = "nothing_drawn" if str(error).startswith("nothing is drawn") else "bad_image"
             if reason not in dropped:
@@ -87,7 +96,7 @@ def index(chunk: Chunk, options: Options) -> Index:
         files.append((str(path), origin))
         ranks.append(options.rank(sha256(data).hexdigest()))
         lengths.append(len(data))
-    rows = np.zeros(len(files), ROW)
+    rows = new_rows(len(files))
     if files:
         rows["rank"] = np.frombuffer(b"".join(ranks), "<u8")
         rows["length"], rows["file"], rows["split"] = lengths, np.arange(len(files)), chunk.split
@@ -105,21 +114,22 @@ def image_files(folder: Path) -> list[Path]:
 
 def read(data: bytes, origin: Origin, options: Options) -> Record:
     """One image as a record: ink on white paper, cropped and centred as a rasterised drawing is."""
-    pixels = load_drawing(data, options.image_size).pixels
+    if origin.instance >= 0:
+        return paired_files.read(data, origin, options)
+    pixels = load_sketch(data, options.image_size, options.fit)
     return Record(origin.name, origin.label, origin.class_name, image=encode_png(pixels))
 
 
 def _read_file(path: Path, origin: str) -> bytes:
     if not origin.isprintable():
         raise UserError(f"{origin!a} is a name that cannot be printed; rename it")
-    if path.stat().st_size > MAX_FILE_BYTES:
-        raise UserError(f"{path} is larger than {MAX_FILE_BYTES >> 20} MB; make it smaller")
-    return path.read_bytes()
+    return paired_files.read_file(path, str(path))
 
 
 SPEC = DatasetSpec(
     name="folder",
-    summary="your own images: <class>/*.png, or train|validation|test/<class>/*.png",
+    summary="your own images: <class>/*.png, train|validation|test/<class>/*.png, or photo/<class> and "
+    "sketch/<class>",
     source_url="",
     licence="as the images",
     citation="",

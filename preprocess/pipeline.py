@@ -17,16 +17,18 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import UserError
+from common.files import write_json
+from preprocess.annotations import annotate
 from preprocess.catalogue import Catalogue
 from preprocess.plan import Plan, make_plan
 from preprocess.pool import Workers
 from preprocess.registry import dataset_spec
 from preprocess.sources import Source, stamps, used_sources
-from preprocess.spec import DatasetSpec, Found, Options
+from preprocess.spec import DatasetSpec, Found, Index, Options, new_rows
 from preprocess.splits import parse_splits
 from preprocess.tasks import ShardTask, changed, index_chunk, write_task
 from preprocess.work import WorkFolder, work_folder
-from tfrecords.dataset import DatasetFolder
+from tfrecords.dataset import ANNOTATIONS, DatasetFolder
 from tfrecords.manifest import Manifest
 from tfrecords.preview import write_preview
 from tfrecords.schema import SCHEMA_VERSION
@@ -54,18 +56,23 @@ def _build(
 ) -> Manifest:
     work.clear_scratch()
     found = spec.find(given, options, work.scratch)
-    sources = used_sources(given, found.chunks)
+    sources = used_sources(given, found)
     before = list(stamps(sources))
     entries = [source.entry() for source in sources]
     work.keep_matching(_identity(spec.name, entries, options))
     chosen = dataclasses.replace(options, classes=found.classes, num_classes=0) if found.classes else options
     plan = Plan.load(work.state) or _index(spec, found, work, chosen, pool)
+    try:
+        annotations = annotate(spec, found, plan, chosen)
+    except UserError:
+        work.keep_matching("")
+        raise
     shards = _write(spec, plan, work, chosen, pool)
     if list(stamps(sources)) != before:
         work.keep_matching("")
         raise changed(_first_difference(sources, before))
     manifest = _manifest(spec, work.out, entries, plan, options, shards)
-    _finish(work, manifest)
+    _finish(work, manifest, annotations)
     _say_what_is_missing(plan)
     return manifest
 
@@ -76,6 +83,7 @@ def _index(spec: DatasetSpec, found: Found, work: WorkFolder, options: Options, 
     size = sum(chunk.end - chunk.start for chunk in chunks)
     catalogue = Catalogue(work.scratch / "rows", size, options.strict)
     try:
+        catalogue.add(Index(new_rows(0), (), (), found.dropped, found.bad))
         for index in pool.map(partial(index_chunk, spec.name, options), chunks, "reading"):
             catalogue.add(index)
         return make_plan(catalogue, options, work.state, named)
@@ -133,6 +141,9 @@ def _manifest(
                 domains.update(summary["domains"])
         counts[split] = dict(sorted(domains.items()))
     kept = ("examples", "bytes", "sha256")
+    photos = any("photo" in domains for domains in counts.values())
+    made = {"dataset": spec.name, **dataclasses.asdict(options), "classes": list(options.classes)}
+    made |= {"holdout_classes": list(options.holdout_classes), "photo_as": options.photo_as if photos else ""}
     return Manifest(
         name=name,
         classes=plan.classes,
@@ -140,7 +151,7 @@ def _manifest(
         dropped=plan.dropped,
         image_size=options.image_size,
         seed=options.seed,
-        options={"dataset": spec.name, **dataclasses.asdict(options), "classes": list(options.classes)},
+        options=made,
         sources=entries,
         licence=spec.licence,
         citation=spec.citation,
@@ -148,11 +159,12 @@ def _manifest(
         shards={file: {key: summary[key] for key in kept} for file, summary in shards.items()},
         has_strokes=spec.has_strokes,
         notes=plan.notes,
+        channels=3 if made["photo_as"] == "rgb" else 1,
     )
 
 
-def _finish(work: WorkFolder, manifest: Manifest) -> None:
-    """Add metadata and preview, remove strangers, and give the folder its name."""
+def _finish(work: WorkFolder, manifest: Manifest, annotations: dict[str, Any]) -> None:
+    """Add metadata, annotations and preview, remove strangers, and give the folder its name."""
     from tfrecords.tfds_info import write_tfds_info
 
     for path in work.folder.iterdir():
@@ -160,6 +172,8 @@ def _finish(work: WorkFolder, manifest: Manifest) -> None:
             path.unlink()
     write_tfds_info(work.folder, manifest)
     manifest.save(work.folder)
+    if annotations:
+        write_json(work.folder / ANNOTATIONS, annotations)
     write_preview(DatasetFolder(work.folder, manifest))
     work.finish()
 

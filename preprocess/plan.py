@@ -13,12 +13,12 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from common.errors import UserError
+from common.errors import UserError, unknown_name
 from common.files import read_json, write_json
 from preprocess.catalogue import Catalogue
 from preprocess.classes import choose_classes
 from preprocess.spec import ROW, SPLIT_NAMES, Options, Rows
-from preprocess.splits import Given, Splitter, make_splitter
+from preprocess.splits import Given, HeldOut, Splitter, make_splitter
 
 EXAMPLES_PER_SHARD = 2048
 _FILE = "plan.json"
@@ -89,7 +89,7 @@ def make_plan(catalogue: Catalogue, options: Options, folder: Path, named: tuple
     classes = _choose(catalogue, options, named)
     label = {name: number for number, name in enumerate(classes)}
     lookup = np.array([label.get(word, -1) for word in catalogue.words], np.int32)
-    splitter: Splitter = Given() if catalogue.is_split else make_splitter(options.splits, len(classes))
+    splitter = _splitter(catalogue, classes, options)
     counts = _write_rows(catalogue, lookup, splitter, folder)
     for split, count in counts.items():
         if count == 0 and not catalogue.is_split:
@@ -127,6 +127,19 @@ def _choose(catalogue: Catalogue, options: Options, named: tuple[str, ...]) -> t
             "see --help for the formats that are read"
         )
     return classes or choose_classes(catalogue.counts, options)
+
+
+def _splitter(catalogue: Catalogue, classes: tuple[str, ...], options: Options) -> Splitter:
+    """The split that the source has or the user asks for, and the classes that are kept out of it."""
+    held = np.isin(classes, options.holdout_classes)
+    for name in options.holdout_classes:
+        if name not in classes:
+            raise unknown_name("held-out class", name, list(classes))
+    if held.all():
+        raise UserError("--holdout_classes names every class; leave some to train on")
+    others = len(classes) - int(held.sum())
+    splitter: Splitter = Given() if catalogue.is_split else make_splitter(options.splits, others)
+    return HeldOut(splitter, held) if held.any() else splitter
 
 
 def _write_rows(

@@ -12,7 +12,7 @@ import numpy as np
 from preprocess.archives import Listed, list_files, unpack
 from preprocess.classes import choose_classes, clean_name, official_names
 from preprocess.ndjson import cuts, lines
-from preprocess.spec import ROW, Bad, Chunk, DatasetSpec, Found, Index, Options, Origin
+from preprocess.spec import Bad, Chunk, DatasetSpec, Found, Index, Options, Origin, new_rows
 from sketch.errors import BadDrawing
 from sketch.quickdraw import parse_quickdraw
 from sketch.raster import rasterize
@@ -76,11 +76,10 @@ def index(chunk: Chunk, options: Options) -> Index:
         if use:
             ranks.append(options.rank(key))
             found.append((offset, len(line), label))
-    rows = np.zeros(len(found), ROW)
+    rows = new_rows(len(found))
     if found:
         rows["rank"] = np.frombuffer(b"".join(ranks), "<u8")
         rows["offset"], rows["length"], rows["word"] = np.array(found, np.int64).T
-    rows["split"] = -1
     return Index(rows, ((str(chunk.path), chunk.origin),), tuple(words), dropped, tuple(bad), number)
 
 

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from common.errors import unknown_name
-from preprocess import folder, quickdraw, sample_set
+from preprocess import chairv2_strokes, folder, qmul, quickdraw, sample_pairs, sample_set, shoev2, sketchy
 from preprocess.spec import DatasetSpec
 
-DATASETS: tuple[DatasetSpec, ...] = (quickdraw.SPEC, sample_set.SPEC, folder.SPEC)
+DATASETS: tuple[DatasetSpec, ...] = (
+    quickdraw.SPEC,
+    sample_set.SPEC,
+    sample_pairs.SPEC,
+    folder.SPEC,
+    sketchy.SPEC,
+    qmul.SPEC,
+    shoev2.SHOEV2,
+    shoev2.CHAIRV2,
+    chairv2_strokes.SPEC,
+)
 
 
 def dataset_spec(name: str) -> DatasetSpec:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from common.files import sha256_of
-from preprocess.spec import Chunk
+from preprocess.spec import Found
 
 Stamp = tuple[str, int, int]
 
@@ -37,9 +37,13 @@ class Source:
         return {"name": f"{self.name}/", "files": len(files), "bytes": size, "sha256": digest.hexdigest()}
 
 
-def used_sources(given: Sequence[Path], chunks: Iterable[Chunk]) -> list[Source]:
-    """The files and folders that chunks are read from, archives as a whole, sorted by name."""
-    read = {chunk.path: chunk.origin for chunk in chunks}
+def used_sources(given: Sequence[Path], found: Found) -> list[Source]:
+    """The files and folders that are read, archives as a whole, sorted by name."""
+    read = {chunk.path: chunk.origin for chunk in found.chunks if not chunk.pictures}
+    for chunk in found.chunks:
+        for picture in chunk.pictures:
+            read.setdefault(picture.path.parent, picture.origin.rpartition("/")[0] or ".")
+    read.update(dict(found.extra_files))
     used = {path: path.name for path in given if path.is_file()}
     for path, origin in read.items():
         if path not in used and (not given or any(path.is_relative_to(folder) for folder in given)):

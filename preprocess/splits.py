@@ -8,10 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import UserError, unknown_name
-from preprocess.spec import SPLIT_NAMES, Rows
+from preprocess.spec import SPLIT_NAMES, ZERO_SHOT, Rows
 
 Shares = dict[str, float]
 Counts = dict[str, int]
+ASKED = SPLIT_NAMES[:ZERO_SHOT]
+"""The splits that can be asked for."""
+SPLIT_FOLDERS = {"train": 0, "training": 0, "validation": 1, "valid": 1, "val": 1, "test": 2, "testing": 2}
+"""Names of folders that say a split (in small letters), and its number in `SPLIT_NAMES`."""
 
 
 class Splitter(Protocol):
@@ -32,7 +36,7 @@ class Splitter(Protocol):
 class Given:
     """The splits that the source came with."""
 
-    names: tuple[str, ...] = SPLIT_NAMES
+    names: tuple[str, ...] = ASKED
 
     def assign(self, rows: Rows, label: NDArray[np.int32]) -> NDArray[np.int8]:
         """The rows' own splits; raises `UserError` where only a part of the source has them."""
@@ -101,6 +105,27 @@ class ByCount:
         return notes
 
 
+class HeldOut:
+    """Another splitter for all classes but those held out, which go into `zeroshot` as they are."""
+
+    def __init__(self, others: Splitter, held: NDArray[np.bool_]) -> None:
+        """`held` says it of each label; `others` is made for the number of the other classes."""
+        self.names = (*others.names, SPLIT_NAMES[ZERO_SHOT])
+        self._others, self._held = others, held
+        self._label = np.cumsum(~held, dtype=np.int32) - 1
+
+    def assign(self, rows: Rows, label: NDArray[np.int32]) -> NDArray[np.int8]:
+        """The others' split, or that of the classes held out."""
+        held = self._held[label]
+        split = np.full(len(rows), ZERO_SHOT, np.int8)
+        split[~held] = self._others.assign(rows[~held], self._label[label[~held]])
+        return split
+
+    def short(self) -> dict[str, int]:
+        """What the other classes lack."""
+        return self._others.short()
+
+
 def make_splitter(text: str, num_classes: int) -> Splitter:
     """The splitter for `train:600,validation:50,test:150` (each class) or `0.8,0.1,0.1` (shares of all).
 
@@ -113,7 +138,7 @@ def make_splitter(text: str, num_classes: int) -> Splitter:
 
 
 def parse_splits(text: str) -> dict[str, float]:
-    """Counts a class (int) or shares (float) by split name, in the order of `SPLIT_NAMES`, without zeros.
+    """Counts a class (int) or shares (float) by split name, in the order of `ASKED`, without zeros.
 
     Raises `UserError` where the text is neither.
     """
@@ -132,15 +157,15 @@ def _parse_counts(text: str, usage: str) -> dict[str, float]:
     counts: dict[str, float] = {name.strip(): int(count) for name, count in pairs}
     unknown = next((name for name in counts if name not in SPLIT_NAMES), None)
     if unknown is not None:
-        raise unknown_name("split", unknown, SPLIT_NAMES)
+        raise unknown_name("split", unknown, ASKED)
     if len(counts) < len(pairs) or min(counts.values()) < 0 or not any(counts.values()):
         raise UserError(f"{usage}; each split once, with more than nothing in all")
-    return {name: counts[name] for name in SPLIT_NAMES if counts.get(name)}
+    return {name: counts[name] for name in ASKED if counts.get(name)}
 
 
 def _parse_shares(text: str, usage: str) -> dict[str, float]:
     shares = [float(part) for part in text.split(",")]
     if len(shares) not in (2, 3) or not min(shares) >= 0 or not abs(sum(shares) - 1) <= 1e-6:
         raise UserError(f"{usage}; fractions must be two (train, test) or three and add up to 1")
-    names = SPLIT_NAMES if len(shares) == 3 else ("train", "test")
+    names = ASKED if len(shares) == 3 else ("train", "test")
     return {name: share for name, share in zip(names, shares, strict=True) if share > 0}

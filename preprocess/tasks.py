@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from common.errors import UserError
 from preprocess.plan import Plan
 from preprocess.registry import dataset_spec
 from preprocess.spec import Chunk, Index, Options, Origin
-from tfrecords.schema import Record
+from tfrecords.schema import DOMAINS, Domain, Record
 from tfrecords.writer import write_shard
 
 MAX_OPEN_FILES = 128
@@ -48,15 +48,16 @@ def write_task(task: ShardTask) -> dict[str, Any]:
 def _records(task: ShardTask) -> Iterator[Record]:
     plan, read, options = _load(task.plan, task.plan_id), dataset_spec(task.dataset).read, task.options
     rows = plan.rows(task.split, task.start, task.stop)
-    columns = [rows[name].tolist() for name in ("file", "offset", "length", "word")]
+    columns = [rows[name].tolist() for name in ("file", "offset", "length", "word", "domain", "instance")]
     with _SourceFiles() as files:
-        for number, offset, length, label in zip(*columns, strict=True):
+        for number, offset, length, label, domain, instance in zip(*columns, strict=True):
             path, name = plan.files[number]
             data = files.read(path, offset, length)
             if len(data) != length:
                 raise changed(name)
             try:
-                yield read(data, Origin(name, plan.classes[label], label), options)
+                word, kind = plan.classes[label], cast(Domain, DOMAINS[domain])
+                yield read(data, Origin(name, word, label, kind, instance), options)
             except (ValueError, UserError):
                 raise changed(name) from None
 

@@ -18,6 +18,7 @@ OURS = frozenset(
     (
         "manifest.json",
         "preview.png",
+        "annotations.json",
         "dataset_info.json",
         "features.json",
         "LICENSE",

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from common.errors import UserError
+from common.errors import UserError, unknown_name
 from retrieval.drawings import Drawings
 from retrieval.embedder import Floats, probabilities
 from retrieval.gallery import Gallery, Hit
@@ -60,7 +60,9 @@ class Answer:
         }
 
     def _hit_json(self, hit: Hit, folder: Path) -> dict[str, Any]:
+        photo = {} if hit.photo is None else {"photo": hit.photo}
         return {
+            **photo,
             "rank": hit.rank,
             "distance": hit.distance,
             "key": hit.key,
@@ -72,9 +74,11 @@ class Answer:
 
     def to_text(self) -> str:
         """An aligned table under one line about the query."""
-        rows = [("rank", "distance", "class", "key")]
+        of_photos = any(hit.photo is not None for hit in self.hits)
+        rows = [("rank", "distance", "photo" if of_photos else "class", "" if of_photos else "key")]
         for hit in self.hits:
-            rows.append((f"{hit.rank}", f"{hit.distance:.4f}", printable(hit.class_name), printable(hit.key)))
+            names = (hit.class_name, hit.key) if hit.photo is None else (hit.photo, "")
+            rows.append((f"{hit.rank}", f"{hit.distance:.4f}", printable(names[0]), printable(names[1])))
         verdicts = ["", *({None: "", True: "right", False: "wrong"}[self.is_right(hit)] for hit in self.hits)]
         wide = [max(len(row[column]) for row in rows) for column in range(4)]
         row_format = f"{{:>{wide[0]}}}  {{:>{wide[1]}}}  {{:<{wide[2]}}}  {{:<{wide[3]}}}  {{}}"
@@ -95,7 +99,8 @@ def answer(
     """
     embedder = gallery.open_embedder()
     points = [query.points for query in queries if query.points is not None]
-    encoded = embedder.encode(Drawings(np.stack([query.seen for query in queries]), points))
+    drawings = Drawings(np.stack([query.seen for query in queries]), points)
+    encoded = gallery.encode(embedder, drawings)
     guesses = _guesses(embedder.card.classes, encoded.logits, len(queries))
     found = gallery.search(encoded.embedding, top)
     return [
@@ -111,6 +116,18 @@ def _guesses(classes: Sequence[str], logits: Floats | None, count: int) -> list[
         tuple(Guess(classes[label], float(row[label])) for label in np.argsort(-row, kind="stable")[:GUESSES])
         for row in probabilities(logits)
     ]
+
+
+def true_classes(labels: Sequence[str], count: int, known: Sequence[str]) -> list[str | None]:
+    """One class name or None for each of `count` queries, from the labels given for none, all or each."""
+    if labels and not known:
+        raise UserError("the photos of this gallery have no classes to compare with; leave --label out")
+    for label in labels:
+        if label not in known:
+            raise unknown_name("class", label, known)
+    if len(labels) not in (0, 1, count):
+        raise UserError(f"--label is given {len(labels)} times for {count} queries; give one for each")
+    return list(labels) if len(labels) > 1 else [labels[0] if labels else None] * count
 
 
 def check_sheet_path(path: Path) -> None:
@@ -129,7 +146,10 @@ def write_answers(path: Path, gallery: Gallery, answers: Sequence[Answer]) -> No
 
     rows = []
     for result in answers:
-        tiles = tuple(Tile(gallery.thumbnail(h.index), h.rank, h.distance, h.class_name) for h in result.hits)
+        tiles = tuple(
+            Tile(gallery.thumbnail(hit.index), hit.rank, hit.distance, hit.class_name or Path(hit.key).name)
+            for hit in result.hits
+        )
         guess = "looks like " + str(result.guesses[0]) if result.guesses else ""
         query = result.query
         rows.append(SheetRow(query.name, query.given, query.seen, tiles, result.true_class, guess))

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import UserError
 from retrieval.card import EncoderCard
+from retrieval.crops import centre
 from sketch.partial import draw_snapshots, kept_points, limit_points
 from sketch.strokes import Floats
+
+if TYPE_CHECKING:  # a query needs no data set
+    from tfrecords.manifest import Manifest
 
 Images = NDArray[np.uint8]
 Indices = NDArray[np.int64]
@@ -21,6 +26,7 @@ Indices = NDArray[np.int64]
 class Drawings:
     """`n` drawings: `images` uint8 `[n, size, size]` (255 paper, 0 ink), or `points`, or both.
 
+    Pictures may be RGB, `[n, size, size, 3]`, for an encoder that reads colours; it reads grey ones too.
     `points` are float32 `[points, 3]` each: absolute x, y (down), and 1 on the last point of a stroke. An
     encoder takes of the two what it reads.
     """
@@ -41,11 +47,24 @@ def check(drawings: Drawings, card: EncoderCard) -> None:
         _check_images(drawings.images, card)
 
 
+def check_pictures(manifest: Manifest, card: EncoderCard) -> None:
+    """Raise `UserError` where a data set's photos are not what an encoder was trained on."""
+    for name in ("photo_as", "fit", "channels") if manifest.has_photos and card.photo_as else ("channels",):
+        wanted, given = getattr(card, name), getattr(manifest, name)
+        if wanted != given and not card.reads_strokes:
+            raise UserError(
+                f"run {card.run} reads pictures with {name} {wanted}, those of data set {manifest.name} have"
+                f" {given}; make the data set as the run's own"
+            )
+
+
 def _check_images(images: Images | None, card: EncoderCard) -> None:
     size = card.image_size
     if images is None:
         raise UserError(f"{card.model} reads pictures; expected n x {size} x {size} uint8")
-    if images.dtype != np.uint8 or images.ndim != 3 or images.shape[1:] != (size, size) or not len(images):
+    colours = ((), (card.channels,)) if card.channels > 1 else ((),)
+    fits = any(images.shape[1:] == (size, size, *colour) for colour in colours)
+    if images.dtype != np.uint8 or not fits or not len(images):
         shape = " x ".join(map(str, images.shape))
         raise UserError(f"pictures are {shape} {images.dtype}, {card.model} wants n x {size} x {size} uint8")
 
@@ -73,8 +92,7 @@ def feed(
     """An encoder's inputs by name for the drawings `rows`, asked at `read_at` `[n]` (None: the last)."""
     if not card.reads_strokes:
         assert drawings.images is not None
-        ink = (np.float32(255) - drawings.images[rows][..., None]) * np.float32(1 / 255)
-        return {"image": ink}
+        return picture_input(centre(drawings.images[rows], card.input_size), card)
     assert drawings.points is not None
     chosen = [limit_points(drawings.points[row], card.max_points, card.long_strokes) for row in rows]
     length = np.array([len(points) for points in chosen], np.int32)
@@ -91,6 +109,12 @@ def feed(
     ]
     snapshots = (np.float32(255) - np.stack(drawn)[..., None]) * np.float32(1 / 255)
     return {"strokes": strokes, "length": length, "snapshots": snapshots, "snapshot_at": at[:, None]}
+
+
+def picture_input(images: Images, card: EncoderCard) -> dict[str, NDArray[np.generic]]:
+    """The input `image`: cut pictures, float32 `[n, input_size, input_size, channels]`, 0 paper .. 1 ink."""
+    ink = (np.float32(255) - (images if images.ndim == 4 else images[..., None])) * np.float32(1 / 255)
+    return {"image": np.broadcast_to(ink, (*ink.shape[:3], card.channels))}
 
 
 def _place(index: int, count: int, card: EncoderCard) -> int:

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from common.errors import UserError
 from common.quiet import quiet_native_code
 from retrieval.card import CARD_FILE, EncoderCard
-from retrieval.drawings import Drawings, Images, check, feed, order_of
+from retrieval.crops import Mode, blocks, join, num_views, separate, views
+from retrieval.drawings import Drawings, Images, check, feed, order_of, picture_input
 
 Floats = NDArray[np.float32]
 
@@ -52,6 +53,7 @@ class Embedder:
         with quiet_native_code():
             try:
                 embedder = Embedder(card, _start(path, threads or os.cpu_count() or 1))
+                embedder._check_input()
                 embedder.encode(_example(card.image_size))
             except (UserError, ValueError, RuntimeError, KeyError) as error:
                 failure = str(error).split("\n")[0]
@@ -59,9 +61,25 @@ class Embedder:
             raise UserError(f"{path} is not the encoder that {CARD_FILE} describes ({failure})")
         return embedder
 
-    def embed(self, drawings: Images | Drawings, batch_size: int = 64) -> Floats:
-        """Embeddings, float32 `[n, D]`, of drawings or of uint8 pictures `[n, size, size]` (255 paper)."""
-        return self.encode(drawings, batch_size).embedding
+    def _check_input(self) -> None:
+        """Raise ValueError where the network's pictures have another size than the card says."""
+        card = self.card
+        if not card.reads_strokes:
+            shape = [int(side) for side in self._runner.get_input_details()["image"]["shape_signature"][1:]]
+            if shape != [card.input_size, card.input_size, card.channels]:
+                raise ValueError(f"its pictures are {' x '.join(map(str, shape))}")
+
+    def embed(self, drawings: Images | Drawings, batch_size: int = 64, views: Mode = "single") -> Floats:
+        """Embeddings, float32 `[n, D]`, of drawings or of uint8 pictures `[n, size, size]` (255 paper).
+
+        With other `views` than the centre see `retrieval.crops.MODES`; `mean_distance` has `[n, V * D]`.
+        """
+        return self.encode(drawings, batch_size, views=views).embedding
+
+    def embed_all_ways(self, images: Images, batch_size: int = 64) -> dict[Mode, Floats]:
+        """Embeddings of pictures for every way of views, each view embedded once."""
+        num = num_views(self.card.image_size, self.card.input_size)
+        return separate(self.embed(images, batch_size, "mean_distance"), num)
 
     def classify(self, drawings: Images | Drawings, batch_size: int = 64) -> Floats:
         """Logits, float32 `[n, classes]`. Raises `UserError` where the encoder has an embedding only."""
@@ -75,27 +93,46 @@ class Embedder:
         drawings: Images | Drawings,
         batch_size: int = 64,
         read_at: NDArray[np.integer] | None = None,
+        views: Mode = "single",
     ) -> Encoded:
         """Embeddings and logits of drawings, or of uint8 pictures `[n, size, size]`, `batch_size` at a time.
 
         An encoder of strokes is asked after the last point, or after point `read_at` `[n]` (from 0) of the
-        whole drawing. Raises `UserError` for drawings that the encoder cannot read, and where the network
-        gives values that are not finite.
+        whole drawing. `views` are cut batch by batch; logits are the mean over them. Raises `UserError` for
+        drawings that the encoder cannot read, and where the network gives values that are not finite.
         """
         given = drawings if isinstance(drawings, Drawings) else Drawings(images=drawings)
         check(given, self.card)
+        if views != "single":
+            return self._encode_views(given, batch_size, views)
         order = order_of(given, self.card)
         batches = [
             self._runner(**feed(given, order[start : start + batch_size], self.card, read_at))
             for start in range(0, len(order), batch_size)
         ]
-        return self._joined(batches, order)
+        return self._joined(batches, order, self.card.embedding_size)
 
-    def _joined(self, batches: list[dict[str, Floats]], order: NDArray[np.int64]) -> Encoded:
+    def _encode_views(self, drawings: Drawings, batch_size: int, mode: Mode) -> Encoded:
+        """Embed every view of every picture; never more than one batch of views is in memory."""
+        card, images = self.card, drawings.images
+        if card.reads_strokes or images is None:
+            raise UserError(f"{card.model} reads strokes, which have no views; leave --views at single")
+        num, batches = num_views(card.image_size, card.input_size), []
+        for rows in blocks(len(images), batch_size, num):
+            cut = views(images[rows], card.input_size)
+            found = self._runner(**picture_input(cut.reshape(-1, *cut.shape[2:]), card))
+            apart = {name: found[name].reshape(len(cut), num, -1) for name in found}
+            batch = {"embedding": join(apart["embedding"], mode)}
+            if "logits" in apart:
+                batch["logits"] = apart["logits"].mean(axis=1)
+            batches.append(batch)
+        return self._joined(batches, np.arange(len(images)), card.vector_size(mode))
+
+    def _joined(self, batches: list[dict[str, Floats]], order: NDArray[np.int64], size: int) -> Encoded:
         """The batches' outputs, checked and back in the given order."""
         back = np.argsort(order)
         embedding = np.concatenate([batch["embedding"] for batch in batches])
-        if embedding.shape != (len(order), self.card.embedding_size) or not np.isfinite(embedding).all():
+        if embedding.shape != (len(order), size) or not np.isfinite(embedding).all():
             raise UserError(f"the encoder of run {self.card.run} gives broken embeddings; export it again")
         if not self.card.classes or "logits" not in batches[0]:
             return Encoded(embedding[back], None)

@@ -2,97 +2,35 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import UserError
-from common.files import read_json, sha256_of, write_json
+from common.files import sha256_of
 from retrieval import items
 from retrieval.card import CARD_FILE, EncoderCard
-from retrieval.embedder import MODEL_FILE, Embedder
+from retrieval.crops import check_mode
+from retrieval.drawings import Drawings
+from retrieval.embedder import MODEL_FILE, Embedder, Encoded
+from retrieval.info import INFO_FILE, GalleryInfo
 from retrieval.items import Item, ItemFile
 from retrieval.search import FAISS_ABOVE, Floats, nearest
+from retrieval.thumbnails import decode_thumbnail
 
-SCHEMA_VERSION = 1
-INFO_FILE = "gallery.json"
 VECTORS_FILE = "vectors.npy"
 HASHED_FILES = (VECTORS_FILE, items.FILE_NAME, MODEL_FILE, CARD_FILE)
 MAX_THUMBNAIL_BYTES = 1 << 22
-MAX_ITEMS = 1 << 31
-
-
-@dataclass(frozen=True)
-class GalleryInfo:
-    """Where a gallery comes from, stored as `gallery.json`.
-
-    `fingerprint` is that of the indexed data, `encoder_fingerprint` that of the data the encoder was
-    trained on. `normalize` tells whether vectors have length 1. `sha256` maps file to checksum.
-    """
-
-    model: str
-    run: str
-    dataset: str
-    split: str
-    fingerprint: str
-    encoder_fingerprint: str
-    image_size: int
-    embedding_size: int
-    normalize: bool
-    num_items: int
-    classes: tuple[str, ...]
-    options: dict[str, Any]
-    sha256: dict[str, str]
-    schema_version: int = SCHEMA_VERSION
-
-    def save(self, folder: Path) -> None:
-        """Write `gallery.json` into a folder."""
-        write_json(folder / INFO_FILE, dataclasses.asdict(self))
-
-    @staticmethod
-    def load(folder: Path) -> GalleryInfo:
-        """Read and check `gallery.json`; another schema or a value of a wrong kind is a `UserError`."""
-        if not folder.is_dir():
-            raise UserError(f"no gallery {folder}; make one with: retrieve.py --run=RUN --index=DATA")
-        values = read_json(folder / INFO_FILE)
-        if values.get("schema_version") != SCHEMA_VERSION:
-            raise UserError(
-                f"{folder} has schema version {values.get('schema_version')}, expected {SCHEMA_VERSION};"
-                " build the gallery again"
-            )
-        wrong = _wrong_fields(values)
-        if wrong:
-            raise UserError(f"{folder / INFO_FILE} is wrong in {', '.join(wrong)}; build the gallery again")
-        return GalleryInfo(**{**values, "classes": tuple(values["classes"])})
-
-
-def _wrong_fields(values: Mapping[str, Any]) -> list[str]:
-    """Names of missing, unknown and ill-typed fields of a `gallery.json`."""
-    kinds = {"classes": list, "options": dict, "sha256": dict, "normalize": bool}
-    counts = ("image_size", "embedding_size", "num_items", "schema_version")
-    known = [field.name for field in fields(GalleryInfo)]
-    wrong = [name for name in values if name not in known]
-    for name in known:
-        kind = kinds.get(name, int if name in counts else str)
-        if type(values.get(name)) is not kind or (name in counts and not 1 <= values[name] < MAX_ITEMS):
-            wrong.append(name)
-    for name in ("classes", "sha256"):
-        parts = values.get(name)
-        parts = parts.values() if isinstance(parts, dict) else parts
-        if name not in wrong and not all(isinstance(part, str) for part in parts or ()):
-            wrong.append(name)
-    return wrong
 
 
 @dataclass(frozen=True)
 class Hit:
-    """One answer: `rank` from 1, `distance` squared Euclidean, `path` the thumbnail within the gallery."""
+    """One answer: `rank` from 1, `distance` squared Euclidean, `path` the thumbnail within the gallery.
+
+    `photo` is the indexed file in a gallery of a folder of photos; such a hit has label -1 and no class.
+    """
 
     rank: int
     distance: float
@@ -101,6 +39,7 @@ class Hit:
     class_name: str
     path: str
     index: int
+    photo: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +62,7 @@ class Gallery:
         for name in HASHED_FILES:
             _check_hash(folder / name, info.sha256.get(name))
         card = EncoderCard.load(folder)
-        if (card.image_size, card.embedding_size) != (info.image_size, info.embedding_size):
+        if (card.image_size, card.vector_size(info.views)) != (info.image_size, info.embedding_size):
             raise UserError(f"{folder}: {CARD_FILE} and {INFO_FILE} differ in sizes; build the gallery again")
         vectors = _open_vectors(folder / VECTORS_FILE, (info.num_items, info.embedding_size))
         return Gallery(
@@ -133,6 +72,10 @@ class Gallery:
     def open_embedder(self) -> Embedder:
         """The encoder that made this gallery, from the gallery's own copy."""
         return Embedder.open(self.folder)
+
+    def encode(self, embedder: Embedder, drawings: Drawings) -> Encoded:
+        """What `embedder` says of queries, with the views that the gallery was made with."""
+        return embedder.encode(drawings, views=check_mode(self.info.views))
 
     def search(self, embeddings: Floats, top: int, faiss_above: int = FAISS_ABOVE) -> list[list[Hit]]:
         """The `top` nearest items for each of the network's `embeddings` `[queries, D]`, best first."""
@@ -148,10 +91,20 @@ class Gallery:
 
     def _hit(self, rank: int, index: int, distance: float) -> Hit:
         item: Item = self.items[index]
-        return Hit(rank, distance, item.key, item.label, item.class_name, item.path, index)
+        photo = None
+        if self.info.source == "photos":
+            photo = str(Path(str(self.info.options.get("index", ""))) / item.key)
+        return Hit(rank, distance, item.key, item.label, item.class_name, item.path, index, photo)
 
     def thumbnail(self, index: int) -> NDArray[np.uint8]:
-        """Thumbnail of item `index`, uint8 `[h, w]`, 255 paper; a missing or broken one is a `UserError`."""
+        """Thumbnail of item `index`, uint8 `[h, w]`, 255 paper, or RGB `[h, w, 3]`.
+
+        A missing or broken one is a `UserError`.
+        """
+        return decode_thumbnail(self.thumbnail_bytes(index), self.info.image_size, self._name(index))
+
+    def thumbnail_bytes(self, index: int) -> bytes:
+        """The file of thumbnail `index`; a missing or far too large one is a `UserError`."""
         path = self.folder / items.thumbnail_path(index)
         if not path.resolve().is_relative_to(self.folder.resolve()) or not path.is_file():
             raise UserError(f"thumbnail {path} is missing; build the gallery again")
@@ -159,22 +112,10 @@ class Gallery:
             raise UserError(
                 f"thumbnail {path} has more than {MAX_THUMBNAIL_BYTES:,} bytes; build the gallery again"
             )
-        return decode_thumbnail(path.read_bytes(), self.info.image_size, str(path))
+        return path.read_bytes()
 
-
-def decode_thumbnail(data: bytes, size: int, name: str) -> NDArray[np.uint8]:
-    """A grey PNG `[size, size]`; anything else is a `UserError` naming `name`.
-
-    The size stands in the first 24 bytes, and is checked before a pixel is decoded.
-    """
-    header = data[:24]
-    sides = (int.from_bytes(header[16:20]), int.from_bytes(header[20:24]))
-    image = None
-    if header[:8] == b"\x89PNG\r\n\x1a\n" and sides == (size, size):
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
-    if image is None or image.shape != (size, size):
-        raise UserError(f"{name} is not a PNG of {size} x {size} pixels")
-    return image.astype(np.uint8, copy=False)
+    def _name(self, index: int) -> str:
+        return str(self.folder / items.thumbnail_path(index))
 
 
 def unit_length(vectors: Floats) -> Floats:

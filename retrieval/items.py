@@ -21,7 +21,11 @@ _MAX_LINE_BYTES = 1 << 16
 
 @dataclass(frozen=True)
 class Item:
-    """One indexed drawing or photo: where it came from, and its class. `instance` is -1 without pairs."""
+    """One indexed drawing or photo: where it came from, and its class.
+
+    `instance` is -1 without pairs. A photo of a plain folder has its path there as `key`, the SHA-256 of its
+    file as `checksum`, label -1 and no class name.
+    """
 
     index: int
     key: str
@@ -29,6 +33,7 @@ class Item:
     class_name: str
     domain: str
     instance: int
+    checksum: str = ""
 
     @property
     def path(self) -> str:
@@ -37,7 +42,8 @@ class Item:
 
     def to_line(self) -> bytes:
         """One line for `items.jsonl`, newline included."""
-        return orjson.dumps({**vars(self), "path": self.path}, option=orjson.OPT_APPEND_NEWLINE)
+        values = {name: value for name, value in vars(self).items() if name != "checksum" or value}
+        return orjson.dumps({**values, "path": self.path}, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def thumbnail_path(index: int) -> str:
@@ -83,7 +89,10 @@ class ItemFile:
             values = orjson.loads(line)
             path = values.pop("path")
             item = Item(**values)
-            sound = all(isinstance(text, str) for text in (item.key, item.class_name, item.domain, path))
+            sound = all(
+                isinstance(text, str)
+                for text in (item.key, item.class_name, item.domain, item.checksum, path)
+            )
             sound = sound and type(item.label) is int and type(item.instance) is int
         except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError):
             raise UserError(
@@ -94,7 +103,10 @@ class ItemFile:
             raise UserError(
                 f"{self._path} line {index + 1} does not describe item {index}; build the gallery again"
             )
-        if not 0 <= item.label < len(self._classes) or self._classes[item.label] != item.class_name:
+        known = 0 <= item.label < len(self._classes) and self._classes[item.label] == item.class_name
+        if not self._classes:
+            known = (item.label, item.class_name) == (-1, "")
+        if not known:
             raise UserError(
                 f"{self._path} line {index + 1}: class {item.class_name!r} is not number {item.label}"
             )

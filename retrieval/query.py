@@ -47,8 +47,9 @@ class Query:
 def read_query(path: Path, card: EncoderCard, line: int = 1) -> Query:
     """Read a bitmap, an SVG, a canvas JSON or line `line` (from 1) of an ndjson file for an encoder.
 
-    Strokes for an encoder that was trained on simplified drawings are simplified too. Raises `UserError` for
-    a missing file, an unknown kind of file, and where nothing is drawn.
+    A bitmap is brought to size as the encoder's drawings were (`fit`); strokes always fill the box. Strokes
+    for an encoder that was trained on simplified drawings are simplified too. Raises `UserError` for a
+    missing file, an unknown kind of file, and where nothing is drawn.
     """
     suffix = path.suffix.lower()
     if suffix not in STROKES + BITMAPS:
@@ -62,7 +63,7 @@ def read_query(path: Path, card: EncoderCard, line: int = 1) -> Query:
                 f"{path} is a bitmap, and {card.model} reads strokes; give a drawing with strokes "
                 f"({', '.join(name[1:] for name in STROKES)}), or ask a gallery of a model of pictures"
             )
-        loaded = load_drawing(path, card.image_size)
+        loaded = load_drawing(path, card.image_size, whole=card.fit == "keep")
         return Query(path.name, _at_most(decode(path).pixels, GIVEN_SIZE), loaded.pixels, loaded.notes)
     name = f"{path.name}, line {line}" if suffix == ".ndjson" else path.name
     sketch = _read_line(path, line) if suffix == ".ndjson" else read_sketch(path)

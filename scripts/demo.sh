@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The whole path on the embedded sample set: preprocess, train, evaluate, index, query.
+# The whole path on the embedded sample sets: preprocess, train, evaluate, index, query; drawings first, then pairs.
 # Needs Python 3.11 to 3.13 and a package index. Running it again goes on where it stopped.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -9,21 +9,34 @@ export PATH="$PWD/.venv/bin:$PATH"
 step() { printf '\n== %s\n' "$*"; }
 run() { printf '$ python %s\n' "$*"; python "$@"; }
 
-step "1/5 preprocess: draw the sample set and write it as sharded TFRecords"
+step "1/8 preprocess: draw the sample set and write it as sharded TFRecords"
 if [ -f data/sample/manifest.json ]; then
   echo "data/sample is there already"
 else
   run -m preprocess --dataset=sample --out=data/sample
 fi
-step "2/5 train: a narrow skNet, about a minute"
+step "2/8 train: a narrow skNet, about a minute"
 run train.py --model=sknet --data=data/sample --run=runs/demo --max_steps=500 --set width=0.25 --set embedding_size=256
-step "3/5 evaluate: the test drawings, which were not trained on"
+step "3/8 evaluate: the test drawings, which were not trained on"
 run evaluate.py --run=runs/demo
-step "4/5 index: a gallery of the test drawings"
+step "4/8 index: a gallery of the test drawings"
 run retrieve.py --run=runs/demo --index=data/sample
-step "5/5 query: find what looks like docs/images/query.png"
+step "5/8 query: find what looks like docs/images/query.png"
 run retrieve.py --query=docs/images/query.png --gallery=galleries/sample --out=hits.png
 
-printf '\nThe contact sheet is %s/hits.png; the tables and pictures of the evaluation are in runs/demo/eval-test.\n' "$PWD"
+step "6/8 pairs: render shoes and bags, draw each of them, make edge maps"
+if [ -f data/sample_pairs/manifest.json ]; then
+  echo "data/sample_pairs is there already"
+else
+  run -m preprocess --dataset=sample_pairs --photo_as=edges --per_class=80 --out=data/sample_pairs
+fi
+step "7/8 train and evaluate on pairs: sketches query, photos are found"
+run train.py --model=twin_resnet --data=data/sample_pairs --run=runs/pairs --max_steps=150 --set width=0.5 --set grouping=pairs:32 --set warmup_steps=20
+run evaluate.py --run=runs/pairs
+step "8/8 index and query: find a boot by drawing it"
+run retrieve.py --run=runs/pairs --index=data/sample_pairs
+run retrieve.py --query=docs/images/boot.svg --gallery=galleries/sample_pairs --out=boots.png
+
+printf '\nThe contact sheets are %s/hits.png and boots.png beside it; the tables and pictures of the evaluation are in runs/demo/eval-test and runs/pairs/eval-test.\n' "$PWD"
 printf 'Next: draw something on white, save it as my.png, and type\n'
-printf '  .venv/bin/python retrieve.py --query=my.png --out=hits.png\n'
+printf '  .venv/bin/python retrieve.py --query=my.png --gallery=galleries/sample --out=hits.png\n'

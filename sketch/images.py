@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from common.errors import UserError
 from sketch.decode import decode
 from sketch.ink import (
+    INVERTED,
     LINE_INK,
     Pixels,
     bounding_box,
@@ -37,11 +38,12 @@ class LoadedImage:
     notes: tuple[str, ...]
 
 
-def load_drawing(source: Path | bytes, size: int) -> LoadedImage:
+def load_drawing(source: Path | bytes, size: int, whole: bool = False) -> LoadedImage:
     """A bitmap of a line drawing as the rasteriser would draw it: uint8 `[size, size]`, 255 paper, 0 ink.
 
     The ink is found (light on dark is inverted), cropped, fitted into the same box, and its lines are brought
     to the rasteriser's pen, whatever they were drawn with. A photo keeps its grey levels, as in `load_photo`.
+    With `whole` the canvas is kept as it is and only resized, thin lines kept.
     Raises `UserError` for files that are no images (see `decode`) and where nothing is drawn.
     """
     decoded = decode(source)
@@ -49,6 +51,8 @@ def load_drawing(source: Path | bytes, size: int) -> LoadedImage:
     if ink is None:
         name = f"in {source}" if isinstance(source, Path) else "here"
         raise UserError(f"nothing is drawn {name}: the picture has a single tone")
+    if whole:
+        return LoadedImage(_whole(decoded.pixels, size, INVERTED in ink.notes), (*decoded.notes, *ink.notes))
     box = bounding_box(ink.amount)
     if not is_line_drawing(ink.tone[box]):
         kept = "looks like a photo, not like a drawing: grey levels kept"
@@ -59,7 +63,7 @@ def load_drawing(source: Path | bytes, size: int) -> LoadedImage:
         notes.append("cropped to the ink")
     if max(crop.shape) < _DOT * max(ink.amount.shape):
         return LoadedImage(rasterize(Sketch.of([[[0, 0]]]), size), (*notes, "only a dot"))
-    canvas, note = _redrawn(crop, size)
+    canvas, note = redrawn(crop, size)
     return LoadedImage(255 - resized(canvas, size), (*notes, *note))
 
 
@@ -76,6 +80,15 @@ def _photo(pixels: Pixels, size: int) -> Pixels:
     return 255 - _centred(resized(255 - grey, size), size)
 
 
+def _whole(pixels: Pixels, size: int, inverted: bool) -> Pixels:
+    """The whole canvas as it is, dark on light; coloured ink counts by its strongest channel."""
+    ink = pixels if inverted else 255 - pixels
+    strongest = ink if ink.ndim == 2 else ink.max(axis=2)
+    if strongest.shape != (size, size):
+        strongest = _centred(resized(strongest, size, keep_lines=True), size)
+    return np.asarray(255 - strongest, np.uint8)
+
+
 def _centred(amount: Pixels, size: int) -> Pixels:
     """Ink in the middle of an empty square; what is larger is cut off on both sides alike."""
     canvas = np.zeros((size, size), np.uint8)
@@ -86,8 +99,12 @@ def _centred(amount: Pixels, size: int) -> Pixels:
     return canvas
 
 
-def _redrawn(crop: Pixels, size: int) -> tuple[Pixels, tuple[str, ...]]:
-    """Fit the middles of the lines into the rasteriser's box and give them its pen, on a large canvas."""
+def redrawn(crop: Pixels, size: int) -> tuple[Pixels, tuple[str, ...]]:
+    """Fit the middles of the lines into the rasteriser's box and give them its pen, on a large canvas.
+
+    `crop` is ink uint8 `[h, w]`, 0 paper, cropped to the lines; returns ink uint8 `[4 size, 4 size]`, and
+    notes on what became of the lines.
+    """
     side, room, wanted = (_ZOOM * length for length in (size, drawing_room(size), line_width_of(size)))
     crop = np.pad(crop, 1)  # so that the soft edge of a small picture is enlarged with it
     first = resized(crop, round(side), keep_lines=True)

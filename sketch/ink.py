@@ -15,6 +15,7 @@ FAINTEST = 24
 """Least difference between ink and paper, of 255; below it a picture counts as blank."""
 LINE_INK = 0.3
 """Share of full ink from which a pixel belongs to a line."""
+INVERTED = "white on black inverted"
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def find_ink(pixels: Pixels) -> Ink | None:
     grey = light if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     if _is_light_on_dark(grey):
         light = 255 - (pixels if pixels.ndim == 2 else pixels.max(axis=2))
-        notes.append("white on black inverted")
+        notes.append(INVERTED)
     low, high = np.percentile(_border(light), (10, 90))
     if high - low > FAINTEST:
         light = _evened(light)

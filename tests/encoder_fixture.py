@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import shutil
 import tempfile
+from dataclasses import replace
 from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
@@ -12,10 +13,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from common.files import read_json, write_json
 from common.quiet import import_tensorflow, quiet_native_code
 from retrieval.build import build_gallery
+from retrieval.thumbnails import encode_thumbnail
 from sketch.raster import rasterize
 from sketch.strokes import Sketch
 from tfrecords.manifest import Manifest
@@ -81,6 +84,38 @@ def write_dataset(folder: Path, items: list[Record], name: str = "shapes", split
     return folder
 
 
+def photo(seed: int, size: tuple[int, int] = (60, 80)) -> NDArray[np.uint8]:
+    """A coloured thing on white, RGB uint8."""
+    rng = np.random.default_rng(seed)
+    picture = np.full((*size, 3), 255, np.uint8)
+    corners = (rng.random((5, 2)) * [size[1] - 20, size[0] - 20] + 10).astype(np.int32)
+    cv2.fillPoly(picture, [cv2.convexHull(corners)], rng.integers(0, 200, 3).tolist())
+    return picture
+
+
+def write_pairs(folder: Path, per_class: int = 3) -> Path:
+    """A paired data set: drawings by one hand stand for the photos, each with a picture for people."""
+    sketches = [replace(record, instance=row // 3) for row, record in enumerate(records(per_class, 900))]
+    photos = [
+        replace(
+            record,
+            key=f"photo/{record.key}",
+            domain="photo",
+            instance=row // 3,
+            strokes=None,
+            shown=encode_thumbnail(cv2.resize(photo(row), (SIZE, SIZE)).astype(np.uint8)),
+        )
+        for row, record in enumerate(records(per_class))
+    ]
+    data = write_dataset(folder, [*sketches, *photos])
+    changes = {
+        "counts": {"test": {"sketch": len(sketches), "photo": len(photos)}},
+        "options": {"photo_as": "grey", "fit": "box"},
+    }
+    write_json(data / "manifest.json", read_json(data / "manifest.json") | changes)
+    return data
+
+
 @lru_cache(maxsize=1)
 def exported_encoder() -> Path:
     """A folder with `saved_model`, `encoder.tflite` and `encoder.json` of a small, fixed network."""
@@ -106,8 +141,9 @@ def exported_encoder() -> Path:
     with quiet_native_code():
         tf.saved_model.save(model, saved, signatures={"serving_default": serve})
         (folder / "encoder.tflite").write_bytes(tf.lite.TFLiteConverter.from_saved_model(saved).convert())
-    card = {"model": "tiny", "inputs": ["image"], "image_size": SIZE, "channels": 1, "schema_version": 2}
+    card = {"model": "tiny", "inputs": ["image"], "image_size": SIZE, "channels": 1, "schema_version": 3}
     card |= {"max_points": 150, "long_strokes": "resample", "simplify": False}
+    card |= {"photo_as": "grey", "fit": "box", "input_size": SIZE}
     card |= {"embedding_size": EMBEDDING_SIZE, "classes": list(CLASSES)}
     write_json(folder / "encoder.json", card)
     return folder

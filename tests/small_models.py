@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 import tensorflow as tf
 import tf_keras
 
-from models.registry import resolve_options
-from models.spec import ModelSpec, Options, Shapes
+from models import resnet_v2
+from models.registry import MODELS, resolve_options
+from models.spec import ModelSpec, Options, Shapes, Stage
 from training.estimator import RunConfig, compile_learner
 
 SMALL = {
@@ -21,7 +25,14 @@ SMALL = {
     "net": "10",
     "head": "16",
     "snapshots": "3",
+    "grid_channels": "8",
+    "crop": "1.0",
+    "stride": "1",
+    "attention": "sigmoid",  # A softmax over the one place that is left of small pictures has no gradient.
 }
+SHALLOW = ((64, 2, 2), (128, 1, 1))
+"""Of the stages of a residual network two that have every kind of unit; all of them have their own tests."""
+ROWS = {"pairs": 2, "balanced": 2, "triplets": 3}
 CLASSES = 7
 SIDE = 16
 
@@ -33,8 +44,32 @@ def small_options(spec: ModelSpec, **given: str) -> Options:
 
 def small(spec: ModelSpec, size: int = SIDE, seed: int = 0, **given: str) -> tf_keras.Model:
     """A model at its smallest, `CLASSES` classes."""
+    return _built(spec, size, seed, small_options(spec, **given))
+
+
+def _built(spec: ModelSpec, size: int, seed: int, options: Options) -> tf_keras.Model:
     tf_keras.utils.set_random_seed(seed)
-    return spec.build(small_options(spec, **given), Shapes(size, CLASSES))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(resnet_v2, "STAGES", SHALLOW)
+        return spec.build(options, Shapes(size, CLASSES))
+
+
+@cache
+def _kept(name: str, size: int, seed: int, options: tuple[tuple[str, Any], ...]):
+    encoder = _built(MODELS[name], size, seed, dict(options))
+    return encoder, encoder.get_weights()
+
+
+def shared(spec: ModelSpec, size: int = SIDE, seed: int = 0, **given: str) -> tf_keras.Model:
+    """As `small`, but built once for all tests: with the weights that it had then, all of them trainable.
+
+    A test that gets it may change its weights; the next one gets them back as they were.
+    """
+    encoder, weights = _kept(spec.name, size, seed, tuple(small_options(spec, **given).items()))
+    encoder.set_weights(weights)
+    for layer in encoder.layers:
+        layer.trainable = True
+    return encoder
 
 
 def shaken(encoder: tf_keras.Model, seed: int = 0) -> tf_keras.Model:
@@ -72,16 +107,33 @@ def inputs_of(
     return {name: every[name] for name in names}
 
 
-def labelled(spec: ModelSpec, count: int = 8, seed: int = 0) -> dict[str, tf.Tensor]:
-    """Random inputs for a model, and labels: each class in turn."""
-    labels = tf.constant(np.arange(count) % CLASSES, tf.int32)
-    return inputs_of(spec.inputs, count, seed=seed) | {"label": labels}
+def labelled(spec: ModelSpec, seed: int = 0) -> dict[str, tf.Tensor]:
+    """A random batch for the first stage of a model: eight examples with each class in turn, or four tuples.
+
+    Of `balanced` pairs every other one is of two classes; the rows of other tuples are of one object.
+    """
+    kind = first_stage(spec).grouping.partition(":")[0]
+    rows = ROWS.get(kind, 1)
+    count = 8 if rows == 1 else 4 * rows
+    tuples = np.arange(count) // rows
+    labels = np.arange(count) % CLASSES if kind in ("none", "balanced") else tuples % CLASSES
+    if kind == "balanced":
+        labels = np.where(tuples % 2, labels, tuples)
+    numbers = {"label": labels, "instance": tuples}
+    return inputs_of(spec.inputs, count, seed=seed) | {
+        name: tf.constant(value, tf.int32) for name, value in numbers.items()
+    }
+
+
+def first_stage(spec: ModelSpec) -> Stage:
+    """The first stage of a model's own recipe."""
+    return spec.recipe(small_options(spec))[0]
 
 
 def learner_of(spec: ModelSpec, encoder: tf_keras.Model, seed: int = 0, **changes):
     """The learner of the first stage of the model's recipe, compiled."""
-    stage = dataclasses.replace(spec.recipe(small_options(spec))[0], **changes)
+    stage = dataclasses.replace(first_stage(spec), **changes)
     config = RunConfig(
-        Path("unused"), tf.distribute.get_strategy(), tf_random_seed=seed, steps_per_execution=10
+        Path("unused"), tf.distribute.get_strategy(), tf_random_seed=seed, steps_per_execution=1
     )
     return compile_learner(encoder, stage, config)

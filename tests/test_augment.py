@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ import tensorflow as tf
 from common.errors import UserError
 from training.augment import AUGMENTS, Affine, augment_named
 
-STILL = {"rotate": 0, "scale": 1, "stretch": 1, "shear": 0, "shift": 0, "flip": 0}
+STILL = Affine(rotate=0, scale=1, stretch=1, shear=0, shift=0, flip=0)
 SEED = tf.constant([3, 4])
 
 
@@ -53,23 +54,23 @@ def test_pixels_equal_a_slow_bilinear_map():
 
 def test_no_bounds_change_nothing():
     images = pictures()
-    np.testing.assert_allclose(apply(Affine(**STILL), images), images, atol=1e-6)
+    np.testing.assert_allclose(apply(STILL, images), images, atol=1e-6)
 
 
 def test_flip_mirrors_left_and_right():
     images = pictures()
-    np.testing.assert_allclose(apply(Affine(**STILL | {"flip": 1}), images), images[:, :, ::-1], atol=1e-5)
+    np.testing.assert_allclose(apply(replace(STILL, flip=1), images), images[:, :, ::-1], atol=1e-5)
 
 
 def test_flip_happens_as_often_as_asked():
-    maps = Affine(**STILL | {"flip": 0.3})._maps(4000, 9.0, SEED).numpy()
+    maps = replace(STILL, flip=0.3)._maps(4000, 9.0, SEED).numpy()
     assert (maps[:, 0] < 0).mean() == pytest.approx(0.3, abs=0.03)
 
 
 @pytest.mark.parametrize("size", [8, 9])
 def test_rotations_keep_the_centre(size):
     middle = (size - 1) / 2
-    maps = Affine(**STILL | {"rotate": 180})._maps(200, float(size), SEED).numpy()
+    maps = replace(STILL, rotate=180)._maps(200, float(size), SEED).numpy()
     for a, b, c in (maps[:, 0:3].T, maps[:, 3:6].T):
         np.testing.assert_allclose(a * middle + b * middle + c, middle, atol=1e-4)
     np.testing.assert_allclose(maps[:, 0] * maps[:, 4] - maps[:, 1] * maps[:, 3], 1.0, atol=1e-5)
@@ -77,18 +78,18 @@ def test_rotations_keep_the_centre(size):
 
 def test_maps_stay_within_their_bounds_and_reach_them():
     count, size = 5000, 64.0
-    maps = Affine(**STILL | {"rotate": 20})._maps(count, size, SEED).numpy()
+    maps = replace(STILL, rotate=20)._maps(count, size, SEED).numpy()
     angles = np.degrees(np.arctan2(maps[:, 3], maps[:, 0]))
     assert 19.5 < np.abs(angles).max() <= 20.001
-    zooms = Affine(**STILL | {"scale": 1.5})._maps(count, size, SEED).numpy()[:, 0]
+    zooms = replace(STILL, scale=1.5)._maps(count, size, SEED).numpy()[:, 0]
     assert (zooms.min(), zooms.max()) == (pytest.approx(1 / 1.5, abs=0.01), pytest.approx(1.5, abs=0.01))
     assert (zooms < 1).mean() == pytest.approx(0.5, abs=0.03)
-    stretched = Affine(**STILL | {"stretch": 1.3})._maps(count, size, SEED).numpy()
+    stretched = replace(STILL, stretch=1.3)._maps(count, size, SEED).numpy()
     ratios = stretched[:, 0] / stretched[:, 4]
     assert (ratios.min(), ratios.max()) == (pytest.approx(1 / 1.3, abs=0.01), pytest.approx(1.3, abs=0.01))
-    shifts = Affine(**STILL | {"shift": 0.1})._maps(count, size, SEED).numpy()[:, [2, 5]]
+    shifts = replace(STILL, shift=0.1)._maps(count, size, SEED).numpy()[:, [2, 5]]
     assert 6.3 < np.abs(shifts).max() <= 6.4001
-    shears = Affine(**STILL | {"shear": 0.2})._maps(count, size, SEED).numpy()[:, 1]
+    shears = replace(STILL, shear=0.2)._maps(count, size, SEED).numpy()[:, 1]
     assert 0.195 < np.abs(shears).max() <= 0.2001
 
 
@@ -115,7 +116,7 @@ def test_new_area_is_paper_and_ink_stays_between_0_and_1():
 
 def test_erasing_clears_squares_of_the_promised_size_and_share():
     ones = np.ones((2000, 40, 40, 1), np.float32)
-    kept = apply(Affine(**STILL | {"erase": 0.5}), ones)[..., 0]
+    kept = apply(replace(STILL, erase=0.5), ones)[..., 0]
     erased = kept.min(axis=(1, 2)) == 0
     assert erased.mean() == pytest.approx(0.5, abs=0.05)
     sides = [np.ptp(np.nonzero(row == 0)[0]) + 1 for row in kept[erased]]
@@ -134,7 +135,7 @@ def test_other_entries_are_untouched():
 
 def test_names():
     assert augment_named("none") is None
-    assert set(AUGMENTS) == {"none", "affine", "strong"}
+    assert set(AUGMENTS) == {"none", "affine", "strong", "crop_flip", "pairs", "pairs_strong"}
     with pytest.raises(UserError, match="did you mean 'affine'"):
         augment_named("afine")
 
@@ -181,7 +182,7 @@ def test_points_are_shaken_by_a_share_of_the_larger_side():
     points = np.zeros((1, 20_000, 3), np.float32)
     points[0, :, 0] = np.linspace(0, 200, 20_000)
     batch = {"strokes": tf.constant(points), "length": tf.constant([20_000])}
-    after = Affine(**STILL, jitter=0.01)(batch, SEED)["strokes"].numpy()
+    after = replace(STILL, jitter=0.01)(batch, SEED)["strokes"].numpy()
     np.testing.assert_allclose((after - points)[0, :, :2].std(axis=0), 2.0, rtol=0.05)
 
 

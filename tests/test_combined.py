@@ -14,6 +14,7 @@ from models import resnet_v2
 from models.combined import SPEC
 from models.registry import resolve_options
 from models.spec import Shapes
+from tests.small_models import SHALLOW
 
 SIZE, CLASSES = 16, 7
 WHOLE = resnet_v2.STAGES
@@ -22,8 +23,7 @@ TINY: dict[str, Any] = {"width": "0.0625", "units": "8", "picture_size": "12", "
 
 @pytest.fixture(autouse=True)
 def shallow(monkeypatch):
-    """Two stages that have every kind of unit."""
-    monkeypatch.setattr(resnet_v2, "STAGES", ((64, 2, 2), (128, 1, 1)))
+    monkeypatch.setattr(resnet_v2, "STAGES", SHALLOW)
 
 
 def built(seed: int = 0, **given: Any) -> tf_keras.Model:

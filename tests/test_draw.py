@@ -200,11 +200,15 @@ def test_a_run_of_another_model_is_refused(strokes_folder, tmp_path):
         load_vrnn(fake_run(tmp_path / "run", strokes_folder, model="sknet"))
 
 
+def test_a_run_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"no run folder .*nowhere"):
+        load_vrnn(Run(tmp_path / "nowhere"))
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
         ([], "--run is missing"),
-        (["--run=nowhere"], "no run folder nowhere"),
         (["--run=nowhere", "--out=drawn.jpg"], "ends in .png"),
         (["--run=nowhere", "more"], "unexpected argument 'more'"),
     ],

@@ -139,7 +139,7 @@ def test_a_broken_encoder_is_refused_in_one_line(gallery_folder, data, capfd):
     [
         {"embedding_size": 7},
         {"image_size": 10**6},
-        {"image_size": SIZE + 1},
+        {"input_size": SIZE - 1},
         {"classes": ["one"]},
         {"inputs": ["strokes"]},
         {"model": 3},

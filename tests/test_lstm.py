@@ -182,9 +182,9 @@ def converted(encoder: tf_keras.Model) -> Interpreter:
 
 
 @BOTH
-@pytest.mark.parametrize("preset", ["default", "published"])
-def test_a_converted_encoder_agrees_for_any_batch_and_any_number_of_points(spec, preset):
-    encoder = small(spec, preset=preset)
+def test_a_converted_encoder_agrees_for_any_batch_and_any_number_of_points(spec):
+    """The default preset is exported with all other models."""
+    encoder = small(spec, preset="published")
     batches = [drawings(), drawings(np.array([1], np.int32)), read_in_the_middle(drawings(np.arange(3, 24)))]
     expected = [encoder(batch) for batch in batches]
     runner = converted(encoder).get_signature_runner()

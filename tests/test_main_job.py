@@ -8,18 +8,21 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import cv2
+import numpy as np
 import pytest
 
 from sketch.strokes import Sketch
+from tests.training_process import start
 from tfrecords.dataset import DatasetFolder
 
 ROOT = Path(__file__).resolve().parents[1]
 NOISE = re.compile(r"warning|^[IWE]\d{4} |traceback|cuda", re.IGNORECASE | re.MULTILINE)
 
 
-def command(where: Path, *arguments: str, status: int = 0) -> subprocess.CompletedProcess[str]:
+def command(where: Path, *arguments: str, status: int = 0) -> CompletedProcess[str]:
     """Run `python *arguments` in the folder `where`, as from a checkout, and check the exit status."""
     env = {key: value for key, value in os.environ.items() if not key.startswith("TF_")}
     env["PYTHONPATH"] = str(ROOT)
@@ -36,10 +39,19 @@ def command(where: Path, *arguments: str, status: int = 0) -> subprocess.Complet
     return done
 
 
+def train(where: Path, *arguments: str) -> str:
+    """What train.py says in the folder `where`; forked, since the fixture shows it as a user starts it."""
+    process = start(arguments, where / "words.txt")
+    process.join(240)
+    words = (where / "words.txt").read_text()
+    assert process.exitcode == 0, words
+    return words
+
+
 @pytest.fixture(scope="module")
-def job(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which preprocess, train, evaluate and index have been run; nothing printed noise."""
-    where = tmp_path_factory.mktemp("job")
+def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, CompletedProcess[str]]]:
+    """A folder in which preprocess, train, evaluate and index have been run, and what each of them said."""
+    where, said = tmp_path_factory.mktemp("job"), {}
     steps = [
         ("-m", "preprocess", "--dataset=sample", "--out=data/sample", "--per_class=60"),
         ("train.py", "--model=sknet", "--data=data/sample", "--run=runs/demo"),
@@ -51,10 +63,30 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "train.py": ["--max_steps=100", "--set", "width=0.125", "--set", "embedding_size=64"],
     }
     for step in steps:
-        done = command(where, *step, *more.get(step[1] if step[0] == "-m" else step[0], []))
-        assert not NOISE.search(done.stderr), done.stderr
-        assert "\nwrote " in f"\n{done.stdout}" and "\nnext: python " in done.stdout
-    return where
+        name = step[1] if step[0] == "-m" else step[0]
+        said[name] = command(where, *step, *more.get(name, []))
+    return where, said
+
+
+@pytest.fixture(scope="module")
+def job(done: tuple[Path, dict[str, CompletedProcess[str]]]) -> Path:
+    """The folder of these commands."""
+    return done[0]
+
+
+def test_commands_say_what_they_wrote_and_what_is_next_and_no_noise(
+    done: tuple[Path, dict[str, CompletedProcess[str]]],
+) -> None:
+    for name, process in done[1].items():
+        assert not NOISE.search(process.stderr), f"{name}: {process.stderr}"
+        assert "\nwrote " in f"\n{process.stdout}" and "\nnext: python " in process.stdout
+    trained = done[1]["train.py"]
+    first, *others = trained.stdout.splitlines()
+    assert first.startswith("stage train: step 100, examples 6400, ")
+    assert others == ["wrote runs/demo/export", "next: python evaluate.py --run=runs/demo"]
+    progress = trained.stderr.splitlines()
+    assert all(re.match(r"step \d+/100 |input alone gives ", line) for line in progress)
+    assert any(line.startswith("step 100/100 ") for line in progress)
 
 
 def test_evaluation_writes_contract_figures(job: Path) -> None:
@@ -107,10 +139,8 @@ def test_gallery_answers_when_run_and_data_are_gone(job: Path) -> None:
 def test_a_model_of_strokes_goes_the_same_way(job: Path) -> None:
     """Its gallery is asked with the strokes of a drawing that is in it, and a study asks it too."""
     settings = ["units=24", "warmup_steps=10", "learning_rate=0.01"]
-    train = ["--model=lstm", "--data=data/sample", "--run=runs/strokes", "--max_steps=150"]
-    train += [f"--set={text}" for text in settings]
-    done = command(job, "train.py", *train)
-    assert "warning" not in done.stderr.lower()
+    flags = ["--model=lstm", "--data=data/sample", "--run=runs/strokes", "--max_steps=150"]
+    assert "warning" not in train(job, *flags, *(f"--set={text}" for text in settings)).lower()
     command(job, "evaluate.py", "--run=runs/strokes", "--nobaselines")
     metrics = json.loads((job / "runs/strokes/eval-test/metrics.json").read_text())
     assert metrics["accuracy"] > 1.5 / 16, "150 steps are better than chance"
@@ -130,11 +160,22 @@ def test_a_model_of_strokes_goes_the_same_way(job: Path) -> None:
     command(job, "retrieve.py", "--query=hits.png", "--gallery=galleries/strokes", status=1)
 
 
-def test_training_again_is_quick_and_changes_nothing(job: Path) -> None:
-    weights = (job / "runs/demo/best/weights.data-00000-of-00001").read_bytes()
-    arguments = ["--max_steps=100", "--set", "width=0.125", "--set", "embedding_size=64"]
-    command(job, "train.py", "--model=sknet", "--data=data/sample", "--run=runs/demo", *arguments)
-    assert (job / "runs/demo/best/weights.data-00000-of-00001").read_bytes() == weights
+def test_photos_are_found_by_drawing_them(job: Path) -> None:
+    """Pairs go the same way, from rendering to a contact sheet with photos in colour."""
+    made = ["--dataset=sample_pairs", "--photo_as=edges", "--per_class=24", "--image_size=32"]
+    command(job, "-m", "preprocess", *made, "--out=data/pairs")
+    settings = ["width=0.25", "grouping=pairs:16", "warmup_steps=5"]
+    flags = ["--model=twin_resnet", "--data=data/pairs", "--run=runs/pairs", "--max_steps=60"]
+    assert "warning" not in train(job, *flags, *(f"--set={text}" for text in settings)).lower()
+    command(job, "evaluate.py", "--run=runs/pairs", "--nobaselines")
+    metrics = json.loads((job / "runs/pairs/eval-test/metrics.json").read_text())
+    assert metrics["acc_at_1"] > 2 / metrics["num_gallery"], "sixty steps are better than chance"
+    command(job, "retrieve.py", "--run=runs/pairs", "--index=data/pairs", "--gallery=galleries/pairs")
+    asked = [f"--query={ROOT}/docs/images/boot.svg", "--gallery=galleries/pairs", "--json", "--out=boots.png"]
+    hits = json.loads(command(job, "retrieve.py", *asked).stdout)["hits"]
+    assert all(hit["key"].startswith("photo/") for hit in hits)
+    sheet = cv2.imread(str(job / "boots.png"))
+    assert sheet is not None and np.ptp(sheet.astype(int), axis=2).max() > 60, "photos are shown in colour"
 
 
 @pytest.mark.parametrize(

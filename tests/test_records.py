@@ -98,6 +98,20 @@ def test_pictures_survive_png_and_others_read_them(pixels: np.ndarray) -> None:
     assert encode_png(pixels) == data
 
 
+@settings(deadline=None, max_examples=40)
+@given(npst.arrays(np.uint8, st.integers(1, 20).map(lambda side: (side, side, 3))))
+def test_coloured_pictures_survive_png_and_others_read_them(pixels: np.ndarray) -> None:
+    data, side = encode_png(pixels), len(pixels)
+    np.testing.assert_array_equal(decode_png(data, side, 3), pixels)
+    opened = Image.open(io.BytesIO(data))
+    assert opened.mode == "RGB"
+    np.testing.assert_array_equal(np.asarray(opened), pixels)
+    grey = np.ascontiguousarray(pixels[..., 0])
+    np.testing.assert_array_equal(decode_png(encode_png(grey), side, 3), np.repeat(grey[..., None], 3, 2))
+    with pytest.raises(ValueError, match="in colour, expected grey"):
+        decode_png(data, side)
+
+
 def test_pictures_of_other_programs_are_read() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (24, 24), np.uint8)
     np.testing.assert_array_equal(decode_png(cv2.imencode(".png", pixels)[1].tobytes(), 24), pixels)
@@ -115,7 +129,7 @@ def test_pictures_of_wrong_kind_are_refused() -> None:
         with pytest.raises(ValueError, match=says):
             decode_png(data, 16)
     wrong: tuple[Any, ...] = (
-        np.zeros((4, 4, 3), np.uint8),
+        np.zeros((4, 4, 4), np.uint8),
         np.zeros((4, 4), np.float32),
         np.zeros((0, 4), np.uint8),
     )

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import random
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +20,6 @@ from tests.training_fixture import (  # noqa: F401
     Accident,
     best_weights,
     data,
-    finished,
     half,
     listing,
     prepared,
@@ -34,12 +32,11 @@ from tests.training_fixture import (  # noqa: F401
     weights_of,
     whole,
 )
+from tests.training_process import start
 from tfrecords.dataset import DatasetFolder
 from training import callbacks, session
 from training.runs import Run
 from training.state import State
-
-ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.mark.parametrize(
@@ -48,7 +45,6 @@ ROOT = Path(__file__).resolve().parents[1]
         (callbacks.Interval, "_row", 1, False),
         (callbacks.Journal, "add", 2, True),
         (State, "save", 1, False),
-        (State, "save", 2, True),
         (Run, "save_best", 1, False),
         (Run, "save_best", 1, True),
         (session, "export_run", 1, False),
@@ -104,13 +100,15 @@ def test_early_stop_counts_over_interruptions(request_of, monkeypatch):
     assert listing(request.run) == before
 
 
-def test_what_a_killed_save_left_is_swept_away(half):
+def test_after_a_checkpoint_nothing_is_lost_and_what_a_killed_save_left_is_swept_away(half, whole):
     folder = half.run / "checkpoints" / "train"
     (folder / "step-12_temp").mkdir()
     (folder / "step-12_temp" / "part-00000-of-00001.data-00000-of-00001").write_bytes(b"x")
     (folder / "step-99.index").write_bytes(b"x")
     train(half)
     assert {path.name.split(".")[0] for path in folder.iterdir()} == {"checkpoint", "step-8", "step-12"}
+    assert rows_of(half.run) == rows_of(whole)
+    assert same(weights_of(half.run), weights_of(whole))
 
 
 def test_the_mean_image_is_taken_once_and_kept(request_of, monkeypatch):
@@ -134,31 +132,30 @@ def test_steps_per_execution_changes_nothing(request_of, whole):
 
 SETTINGS = ("width=0.0625", "embedding_size=16", "augment=strong", "dropout=0.5")
 COMMAND = (
-    "--model=sknet", "--max_steps=21", "--save_steps=2", "--batch_size=12", "--deterministic", "--seed=7",
+    "--model=sknet", "--max_steps=13", "--save_steps=2", "--batch_size=12", "--deterministic", "--seed=7",
     *(f"--set={setting}" for setting in SETTINGS),
 )  # fmt: skip
 
 
-def start(data: Path, run: Path) -> subprocess.Popen:
+def start_in(data: Path, run: Path) -> BaseProcess:
     """The real command, in a process of its own."""
-    return subprocess.Popen(
-        [sys.executable, ROOT / "train.py", f"--data={data}", f"--run={run}", *COMMAND],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    return start((f"--data={data}", f"--run={run}", *COMMAND), run.with_suffix(".txt"))
 
 
-def kill_when(process: subprocess.Popen, moment: Callable[[], bool]) -> None:
+def said_in(run: Path) -> str:
+    return run.with_suffix(".txt").read_text()
+
+
+def kill_when(process: BaseProcess, moment: Callable[[], bool], run: Path) -> None:
     """SIGKILL as soon as `moment()` is true; it must come before the process ends by itself."""
     deadline = time.monotonic() + 240
     while not moment():
-        assert process.poll() is None, process.communicate()[1]
+        assert process.is_alive(), said_in(run)
         assert time.monotonic() < deadline, "the moment never came"
-        time.sleep(0.0005)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    assert process.returncode == -signal.SIGKILL
+        time.sleep(0.002)
+    process.kill()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
 
 
 def names_in(folder: Path) -> list[str]:
@@ -170,7 +167,7 @@ def test_a_process_killed_again_and_again_ends_with_the_very_same_weights(data, 
     checkpoints = broken / "checkpoints" / "train"
     rng = random.Random(time.time_ns())
     seen: list[float] = []
-    later, pause = rng.randint(3, 8), rng.uniform(0, 0.3)
+    later, pause = rng.randint(3, 5), rng.uniform(0, 0.3)
     print(f"killed after row {later} and {pause:.3f} s")  # Shown if the test fails.
 
     def in_a_checkpoint() -> bool:
@@ -188,17 +185,21 @@ def test_a_process_killed_again_and_again_ends_with_the_very_same_weights(data, 
     def in_the_export() -> bool:
         return any(name.startswith(".export.") for name in names_in(broken))
 
-    undisturbed = start(data, whole)
+    undisturbed = start_in(data, whole)
     for moment in (in_a_checkpoint, some_time_later, in_the_export):
-        kill_when(start(data, broken), moment)
-    last = start(data, broken)
-    for process in (undisturbed, last):
-        errors = process.communicate(timeout=240)[1]
-        assert process.returncode == 0, errors
+        kill_when(start_in(data, broken), moment, broken)
+    last = start_in(data, broken)
+    for process, run in ((undisturbed, whole), (last, broken)):
+        process.join(240)
+        assert process.exitcode == 0, said_in(run)
     assert rows_of(broken) == rows_of(whole)
-    assert [int(row["step"]) for row in rows_of(whole)] == [*range(2, 21, 2), 21]
+    assert [int(row["step"]) for row in rows_of(whole)] == [*range(2, 13, 2), 13]
     assert same(weights_of(broken), weights_of(whole))
     for a, b in zip(best_weights(broken), best_weights(whole), strict=True):
         np.testing.assert_array_equal(a, b)
     assert sorted(names_in(broken)) == sorted(names_in(whole))
     assert sorted(names_in(broken / "export")) == ["encoder.json", "encoder.tflite", "saved_model"]
+    before, again = listing(broken), start_in(data, broken)
+    again.join(240)
+    assert again.exitcode == 0 and "is finished" in said_in(broken)
+    assert listing(broken) == before

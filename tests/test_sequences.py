@@ -14,7 +14,9 @@ from sketch.raster import rasterize
 from sketch.strokes import Sketch
 from tests.encoder_fixture import SIZE, records, write_dataset
 from tfrecords.dataset import DatasetFolder
-from tfrecords.grouped import Grouping, RecordIndex
+from tfrecords.grouped import Grouping
+from tfrecords.index import RecordIndex
+from tfrecords.paired import grouping_of
 from tfrecords.reader import TrainingInput, eval_batches
 from tfrecords.schema import Record
 from tfrecords.sequences import count_longer
@@ -155,8 +157,7 @@ def test_a_grouped_batch_holds_as_many_of_each_class_and_is_a_function_of_the_st
 def test_a_class_with_few_members_gives_each_equally_often(tmp_path):
     made = records(5)[:-6]  # three of each class
     index = RecordIndex.of(DatasetFolder.open(write_dataset(tmp_path / "set", made, split="train")), "train")
-    [data] = index.grouped(Grouping(3, 6), seed=0, start_step=0).take(1)
-    _, counts = np.unique(data.numpy(), return_counts=True)
+    _, counts = np.unique(Grouping(3, 6).drawer(index, seed=0)(0), return_counts=True)
     assert counts.tolist() == [2] * 9
 
 
@@ -168,6 +169,6 @@ def test_more_classes_than_there_are_cannot_be_grouped(folder):
 @pytest.mark.parametrize("text", ["8", "0x4", "4x", "axb", "8x8x8", "-1x2"])
 def test_a_grouping_is_classes_times_examples(text):
     with pytest.raises(UserError, match="such as 8x4"):
-        Grouping.parse(text)
-    assert Grouping.parse("8x4") == Grouping(8, 4)
-    assert Grouping.parse("none") is None
+        grouping_of(text)
+    assert grouping_of("8x4") == Grouping(8, 4)
+    assert grouping_of("none") is None

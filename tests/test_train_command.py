@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from models.registry import MODELS
 from tests.tiny_dataset import write_tiny_dataset
 
 ROOT = Path(__file__).resolve().parents[1]
-SMALL = ("--set=width=0.0625", "--set=embedding_size=8", "--max_steps=5", "--save_steps=4", "--batch_size=12")
 
 
 @pytest.fixture(scope="module")
@@ -22,18 +22,6 @@ def data(tmp_path_factory) -> Path:
 
 def command(*arguments: str | Path) -> subprocess.CompletedProcess:
     return subprocess.run([sys.executable, ROOT / "train.py", *arguments], capture_output=True, text=True)
-
-
-def test_a_normal_run_prints_results_and_progress_and_nothing_else(data, tmp_path):
-    run = tmp_path / "runs" / "first"
-    done = command("--model=sknet", f"--data={data}", f"--run={run}", *SMALL)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[1:] == [
-        f"wrote {run / 'export'}",
-        f"next: python evaluate.py --run={run}",
-    ]
-    assert done.stdout.startswith("stage train: step 5, examples 60, ")
-    assert [line.split()[:2] for line in done.stderr.splitlines()] == [["step", "4/5"], ["step", "5/5"]]
 
 
 @pytest.mark.parametrize(
@@ -62,7 +50,7 @@ def test_a_wrong_flag_is_one_line_before_tensorflow_is_loaded(arguments, message
     assert len(done.stderr.strip().splitlines()) == 1
 
 
-MISTAKES = """
+COMMANDS = """
 import contextlib, io, json, sys
 import train
 from common import cli
@@ -82,7 +70,7 @@ print(json.dumps(answers))
 """
 
 
-def test_mistakes_in_names_and_values_are_one_line_each(data, tmp_path):
+def test_models_are_listed_and_mistakes_in_names_and_values_are_one_line_each(data, tmp_path):
     """One process for all: the import of TensorFlow takes seconds."""
     (tmp_path / "papers").mkdir()
     (tmp_path / "papers" / "thesis.tex").write_text("x")
@@ -107,25 +95,18 @@ def test_mistakes_in_names_and_values_are_one_line_each(data, tmp_path):
         ([*good[:2], "--batch_size=12", f"--run={tmp_path / 'file'}"], "is a file"),
         ([*good[:2], "--set=width=0.5"], "--run is missing"),
     ]  # fmt: skip
+    given = [["--list_models"], *(arguments for arguments, _ in cases)]
     done = subprocess.run(
-        [sys.executable, "-c", MISTAKES, json.dumps([arguments for arguments, _ in cases])],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
+        [sys.executable, "-c", COMMANDS, json.dumps(given)], capture_output=True, text=True, cwd=ROOT
     )
     assert done.returncode == 0, done.stderr
-    for (arguments, message), (status, out, err) in zip(cases, json.loads(done.stdout), strict=True):
+    (status, out, err), *answers = json.loads(done.stdout)
+    assert (status, [line.split()[0] for line in out.splitlines()], err) == (0, list(MODELS), "")
+    assert {"sknet", "lstm", "siamese"} < set(MODELS)
+    for (arguments, message), (status, out, err) in zip(cases, answers, strict=True):
         assert status == 1, arguments
         assert out == "", arguments
         assert message in err, arguments
         assert err.startswith("error: ")
         assert err.count("\n") == 1, err
     assert sorted(item.name for item in tmp_path.iterdir()) == ["file", "papers"]
-
-
-def test_models_are_listed_one_a_line():
-    done = command("--list_models")
-    assert done.returncode == 0
-    listed = [line.split()[0] for line in done.stdout.splitlines()]
-    assert listed == ["sknet", "skresnet", "lstm", "blstm", "resnet_v2", "vrnn", "combined"]
-    assert done.stderr == ""

@@ -66,9 +66,10 @@ def test_a_run_holds_all_that_was_promised(request_of, monkeypatch, capsys):
     assert "\r" not in "".join(errors)
 
 
-def test_validation_numbers_are_those_of_the_whole_split(request_of):
-    request = request_of(set_={"max_steps": "4", "dropout": "0"})
+def test_validation_numbers_are_those_of_the_whole_split_and_the_input_s_share_is_told(request_of, capsys):
+    request = request_of(set_={"max_steps": "4", "dropout": "0"}, steps_per_execution=1)
     train(request)
+    assert "input alone gives 1,000 examples/s: " in capsys.readouterr().err
     encoder = Run(request.run).load_best()
     images, labels, _ = DatasetFolder.open(request.data).images("validation")
     logits = encoder({"image": 1 - images[..., None].astype(np.float32) / 255})["logits"].numpy()
@@ -98,7 +99,7 @@ def test_weights_for_use_are_those_that_the_stage_selects(request_of, monkeypatc
         return original(self, logs) | {"validation_accuracy": next(scores)}
 
     monkeypatch.setattr(callbacks.Interval, "_row", row)
-    request = request_of(set_={"max_steps": "16", "select": select}, keep_checkpoints=9)
+    request = request_of(set_={"max_steps": "16", "select": select, "average": "0"}, keep_checkpoints=9)
     train(request)
     assert read_json(request.run / "best" / "best.json")["step"] == expected
     stored = tf.train.load_checkpoint(str(request.run / "best" / "weights"))
@@ -137,6 +138,7 @@ def test_weights_that_are_not_finite_are_never_stored(request_of, monkeypatch):
 
 
 def test_stages_follow_each_other_and_a_stage_trains_what_it_names(request_of, tmp_path, monkeypatch):
+    """The second starts from the first one's averages and has none itself."""
     whole = request_of(set_={"stages": "2"}, run=tmp_path / "whole", deterministic=True)
     lines = train(whole)
     assert [line.split(":")[0] for line in lines[:2]] == ["stage train", "stage head"]
@@ -144,13 +146,18 @@ def test_stages_follow_each_other_and_a_stage_trains_what_it_names(request_of, t
         ("0", "4"), ("0", "8"), ("0", "12"), ("1", "4"), ("1", "6"),
     ]  # fmt: skip
     first, second = weights_of(whole.run), weights_of(whole.run, "head")
-    moved = {
-        name
-        for name in first
-        if name.startswith("encoder/") and not np.array_equal(first[name], second[name])
-    }
-    assert len(moved) == 2
-    assert all("layer_with_weights-2" in name for name in moved)
+    norm = [f"1/{name}" for name in ("gamma", "beta", "moving_mean", "moving_variance")]
+    names = ["0/kernel", "0/bias", *norm, "2/kernel", "2/bias"]
+    moved = []
+    for number, name in enumerate(names):
+        mean = first[f"average/{number}/.ATTRIBUTES/VARIABLE_VALUE"]
+        own, after = (
+            w[f"encoder/layer_with_weights-{name}/.ATTRIBUTES/VARIABLE_VALUE"] for w in (first, second)
+        )
+        assert not np.array_equal(own, mean)
+        moved += [] if np.array_equal(after, mean) else [name]
+    assert moved == ["2/kernel", "2/bias"]
+    assert not [name for name in second if name.startswith("average")]
     broken = request_of(set_={"stages": "2"}, run=tmp_path / "broken", deterministic=True)
     with monkeypatch.context() as patch:
         stop_at(patch, State, "save", 4, True)
@@ -219,20 +226,13 @@ def test_progress_leaves_out_the_time_of_evaluations(monkeypatch):
     assert progress.rate == pytest.approx(1.0)
 
 
-def test_the_share_of_the_input_is_reported(request_of, capsys):
-    train(request_of(steps_per_execution=1))
-    assert "input alone gives 1,000 examples/s: " in capsys.readouterr().err
-
-
-def test_tensorboard_gets_the_rows(request_of):
-    request = request_of()
-    train(request)
+def test_tensorboard_gets_the_rows(whole):
     found = {}
-    for file in sorted((request.run / "tensorboard").iterdir()):
+    for file in sorted((whole / "tensorboard").iterdir()):
         for event in tf.compat.v1.train.summary_iterator(str(file)):
             for value in event.summary.value:
                 found[value.tag, event.step] = float(tf.make_ndarray(value.tensor))
-    rows = rows_of(request.run)
+    rows = rows_of(whole)
     assert {step for _, step in found} == {4, 8, 12}
     assert found["train/loss", 8] == pytest.approx(float(rows[1]["train_loss"]))
     assert found["validation/accuracy", 12] == pytest.approx(float(rows[2]["validation_accuracy"]))

@@ -10,7 +10,7 @@ import tensorflow as tf
 import tf_keras
 
 from common.errors import UserError
-from learners.mining import MINING, all_triplets, squared_distances
+from learners.mining import MINING, all_triplets, pairs_within, squared_distances
 from learners.registry import build_learner
 from learners.triplet import LOSSES, Triplet
 from models import resnet_v2
@@ -95,14 +95,16 @@ def test_losses_and_scores_equal_loops_over_triplets(mining, labels, ties):
 
 def test_3_classes_of_10_give_270_semi_hard_triplets():
     label = tf.constant(np.repeat([0, 1, 2], 10), tf.int32)
-    triplets = MINING["semi_hard"](squared_distances(tf.random.stateless_normal([30, 8], [0, 0])), label)
+    triplets = MINING["semi_hard"](
+        squared_distances(tf.random.stateless_normal([30, 8], [0, 0])), pairs_within(label)
+    )
     assert float(tf.reduce_sum(triplets.mask)) == 270
 
 
 def test_a_pair_without_a_farther_negative_takes_the_farthest_one():
     """Anchor at 0, positive at 5, negatives at 1 and 2: both are too close, 2 is the easier."""
     points = tf.constant([[0.0], [5.0], [1.0], [2.0]])
-    triplets = MINING["semi_hard"](squared_distances(points), tf.constant([0, 0, 1, 1]))
+    triplets = MINING["semi_hard"](squared_distances(points), pairs_within(tf.constant([0, 0, 1, 1])))
     assert float(triplets.negative[0, 1, 0]) == 4.0
     assert float(triplets.positive[0, 1, 0]) == 25.0
 

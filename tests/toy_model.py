@@ -23,8 +23,8 @@ def build(options: Options, shapes: Shapes) -> tf_keras.Model:
 
 
 def recipe(options: Options) -> tuple[Stage, ...]:
-    """One stage, or two of which the second trains the last layer alone."""
-    first = Stage(max_steps=12, batch_size=12, learning_rate=0.02, augment=options["augmented"])
+    """One stage with averaged weights, or two of which the second trains the last layer alone."""
+    first = Stage(max_steps=12, batch_size=12, learning_rate=0.02, augment=options["augmented"], average=0.8)
     second = Stage(name="head", max_steps=6, batch_size=12, learning_rate=0.02, trainable="logits")
     return (first, second) if options["stages"] == 2 else (first,)
 

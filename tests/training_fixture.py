@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import csv
 import dataclasses
 import shutil
-from collections.abc import Iterator
+import tempfile
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -22,9 +24,22 @@ from training.session import Request, open_session
 from training.state import State
 
 
+@cache
+def shared_folder() -> Path:
+    """A folder for what the tests of all files have in common; it goes when the process ends."""
+    folder = Path(tempfile.mkdtemp(prefix="sketchspace-training-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+@cache
+def shared_data_set() -> Path:
+    return write_tiny_dataset(shared_folder() / "tiny")
+
+
 @pytest.fixture(scope="module")
-def data(tmp_path_factory) -> Path:
-    return write_tiny_dataset(tmp_path_factory.mktemp("training") / "tiny")
+def data() -> Path:
+    return shared_data_set()
 
 
 def quick_export(run: Run) -> Path:
@@ -62,10 +77,9 @@ def stop_at(patch, owner, name: str, call: int, after: bool = False) -> None:
     patch.setattr(owner, name, broken)
 
 
-@pytest.fixture(scope="module")
-def prepared(data, tmp_path_factory) -> Iterator[tuple[Path, Path]]:
-    """A run that nothing interrupted, and one of the same configuration that was stopped at step 8 of 12."""
-    folder = tmp_path_factory.mktemp("prepared")
+@cache
+def prepared_runs() -> tuple[Path, Path]:
+    folder, data = shared_folder(), shared_data_set()
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(MODELS, toy_model.NAME, toy_model.SPEC)
         patch.setattr("training.inputs.input_rate", lambda source: 1000.0)
@@ -74,7 +88,13 @@ def prepared(data, tmp_path_factory) -> Iterator[tuple[Path, Path]]:
         stop_at(patch, State, "save", 2, after=True)
         with pytest.raises(Accident):
             train(Request("toy", data, folder / "half", save_steps=4, deterministic=True))
-    yield folder / "whole", folder / "half"
+    return folder / "whole", folder / "half"
+
+
+@pytest.fixture(scope="module")
+def prepared() -> tuple[Path, Path]:
+    """A run that nothing interrupted, and one of the same configuration that was stopped at step 8 of 12."""
+    return prepared_runs()
 
 
 @pytest.fixture

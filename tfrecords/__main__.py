@@ -26,7 +26,8 @@ def main(argv: list[str]) -> None:
     print("\n".join(table(folder.manifest)))
     preview = write_preview(folder)
     print(f"wrote {preview}")
-    print(f"next: python train.py --model=sknet --data={folder.path} --run=runs/sknet")
+    model = "siamese" if folder.manifest.has_photos else "sknet"
+    print(f"next: python train.py --model={model} --data={folder.path} --run=runs/{model}")
 
 
 def table(manifest: Manifest) -> Iterator[str]:
@@ -38,7 +39,7 @@ def table(manifest: Manifest) -> Iterator[str]:
             yield f"{split:<12}{domain:<8}{count:>12,}{shards:>8}{size:>15}"
             split = shards = size = ""
     yield f"{'classes':<20}{manifest.num_classes:>12,}  {_names(manifest.classes)}"
-    yield f"{'picture':<20}{manifest.image_size:>9,} px"
+    yield f"{'picture':<20}{manifest.image_size:>9,} px{' in colour' if manifest.channels == 3 else ''}"
     yield f"{'fingerprint':<20}{manifest.fingerprint:>16}"
     for reason, count in manifest.dropped.items():
         yield f"{'left out':<20}{count:>12,}  {reason}"

@@ -2,18 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import UserError
+from common.files import read_json
 from tfrecords.manifest import Manifest
 from tfrecords.png import decode_png
-from tfrecords.schema import Record, parse
+from tfrecords.schema import DOMAINS, Record, parse
 from tfrecords.wire import read_records
+
+ANNOTATIONS = "annotations.json"
+
+
+@dataclass(frozen=True, eq=False)
+class Pictures:
+    """Examples in memory: `images` uint8 `[n, size, size]` or `[n, size, size, 3]`, 255 paper.
+
+    `labels` and `instances` int32 `[n]`; `domains` uint8 `[n]`, as `tfrecords.schema.DOMAINS` numbers them;
+    `keys`, `n` of them.
+    """
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int32]
+    instances: NDArray[np.int32]
+    domains: NDArray[np.uint8]
+    keys: list[str]
 
 
 @dataclass(frozen=True)
@@ -46,15 +65,52 @@ class DatasetFolder:
 
         Raises `UserError` where the shards hold another number of records than the manifest says.
         """
-        size, total = self.manifest.image_size, self.manifest.num_examples(split)
-        images = np.empty((total, size, size), np.uint8)
-        labels = np.empty(total, np.int32)
+        found = self.pictures(split)
+        return found.images, found.labels, found.keys
+
+    def pictures(self, split: str, domain: str | None = None) -> Pictures:
+        """A split, or its sketches or photos alone, in memory and in stored order.
+
+        Raises `UserError` where the shards hold another number of records than the manifest says.
+        """
+        manifest, row = self.manifest, 0
+        size, channels = manifest.image_size, manifest.channels
+        total = manifest.num_examples(split) if domain is None else manifest.counts[split].get(domain, 0)
+        images = np.empty((total, size, size, channels)[: 3 if channels == 1 else 4], np.uint8)
+        numbers = np.empty((3, total), np.int32)
         keys: list[str] = []
-        for row, record in enumerate(self._all(split)):
-            images[row] = decode_image(record, size)
-            labels[row] = record.label
-            keys.append(record.key)
-        return images, labels, keys
+        for record in self._all(split):
+            if domain in (None, record.domain) and row < total:
+                images[row] = decode_image(record, size, channels)
+                numbers[:, row] = record.label, record.instance, DOMAINS.index(record.domain)
+                keys.append(record.key)
+                row += 1
+        if row != total:
+            raise UserError(
+                f"split '{split}' of {self.path} holds {row:,} {domain}s, its manifest says {total:,}; "
+                "make the data set again"
+            )
+        return Pictures(images, numbers[0], numbers[1], numbers[2].astype(np.uint8), keys)
+
+    def shown(self, split: str, keys: Collection[str]) -> dict[str, NDArray[np.uint8]]:
+        """Photos as people see them, uint8 `[size, size, 3]` by key, for those of `keys` that have one."""
+        chosen = (record for record in self.records(split) if record.shown is not None and record.key in keys)
+        size = self.manifest.image_size
+        return {each.key: decode_image(replace(each, image=each.shown), size, 3) for each in chosen}
+
+    def annotations(self) -> dict[str, Any]:
+        """What people said of the examples, from `annotations.json`; empty where there is none.
+
+        `triplets`: split -> class -> `[[anchor, closer, farther], ...]`, the sketch's and two photos'
+        instances; `attributes`: class -> `names`, and `values` instance -> 0 or 1 for each name. Raises
+        UserError where triplets are stored otherwise.
+        """
+        file = self.path / ANNOTATIONS
+        found = read_json(file) if file.is_file() else {}
+        triplets = found.get("triplets", {})
+        if not isinstance(triplets, dict) or not all(isinstance(item, dict) for item in triplets.values()):
+            raise UserError(f"{file}: triplets are not by split and class; make the data set again")
+        return found
 
     def strokes(self, split: str) -> list[NDArray[np.float32]]:
         """The strokes of a split in the order of `images`: float32 `[points, 3]` each, as in `Record`.
@@ -92,11 +148,25 @@ def shard_records(path: Path) -> Iterator[Record]:
             ) from None
 
 
-def decode_image(record: Record, size: int) -> NDArray[np.uint8]:
-    """A record's picture, uint8 `[size, size]`; a missing, damaged or other-sized one is a `UserError`."""
+def decode_image(record: Record, size: int, channels: int = 1) -> NDArray[np.uint8]:
+    """A record's picture, uint8 `[size, size]`, or `[size, size, 3]` of three channels.
+
+    A missing, damaged or other-sized one is a `UserError`.
+    """
     if record.image is None:
         raise UserError(f"record {record.key} has no image; make the data set again")
+    return _decoded(record.image, record.key, size, channels)
+
+
+def decode_shown(record: Record, size: int) -> NDArray[np.uint8]:
+    """A record for people, uint8 `[size, size, 3]`: `shown`, or else `image`; errors as `decode_image`."""
+    if record.shown is None:
+        return decode_image(record, size, 3)
+    return _decoded(record.shown, record.key, size, 3)
+
+
+def _decoded(png: bytes, key: str, size: int, channels: int) -> NDArray[np.uint8]:
     try:
-        return decode_png(record.image, size)
+        return decode_png(png, size, channels)
     except ValueError as error:
-        raise UserError(f"the picture of record {record.key} is {error}; make the data set again") from None
+        raise UserError(f"the picture of record {key} is {error}; make the data set again") from None

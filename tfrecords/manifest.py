@@ -23,7 +23,8 @@ class Manifest:
     `counts` is split -> domain -> examples; `dropped` is reason -> lines; `sources` lists each file's
     name, bytes and sha256; `shards` maps each shard file to its examples, bytes and sha256; `notes`
     counts what is fewer than asked. `fingerprint` identifies which example is in which split and in
-    which order: equal fingerprints mean equal splits, whatever the image size.
+    which order: equal fingerprints mean equal splits, whatever the image size. Pictures have `channels`:
+    1 grey, 3 RGB.
     """
 
     name: str
@@ -41,7 +42,28 @@ class Manifest:
     has_strokes: bool = True
     has_images: bool = True
     notes: dict[str, int] = field(default_factory=dict)
+    channels: int = 1
     schema_version: int = SCHEMA_VERSION
+
+    @property
+    def has_photos(self) -> bool:
+        """Whether any split holds photos beside drawings."""
+        return any(domains.get("photo") for domains in self.counts.values())
+
+    @property
+    def shows_photos(self) -> bool:
+        """Whether photos have a picture in colour for people beside the one for the network."""
+        return self.has_photos and self.channels == 1
+
+    @property
+    def photo_as(self) -> str:
+        """What photos were made into: `grey`, `rgb` or `edges`; empty for data without photos."""
+        return str(self.options.get("photo_as", "")) if self.has_photos else ""
+
+    @property
+    def fit(self) -> str:
+        """How pictures got their size: `box`, the object fitted into a box, or `keep`, the whole canvas."""
+        return str(self.options.get("fit", "box"))
 
     @property
     def num_classes(self) -> int:
@@ -104,6 +126,8 @@ def _check(manifest: Manifest) -> None:
     _expect(manifest.classes and all(type(name) is str for name in manifest.classes), "classes are not names")
     _expect(len(set(manifest.classes)) == manifest.num_classes, "a class is there twice")
     _expect(type(manifest.image_size) is int and 1 <= manifest.image_size <= 8192, "image_size is no size")
+    _expect(type(manifest.channels) is int and manifest.channels in (1, 3), "channels are neither 1 nor 3")
+    _expect(isinstance(manifest.options, dict), "options are no names with values")
     for split, domains in manifest.counts.items():
         _expect(
             all(_count(number) for number in domains.values()), f"counts of {split} are not whole numbers"

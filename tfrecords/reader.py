@@ -10,8 +10,13 @@ import tensorflow as tf
 
 from common.errors import UserError
 from tfrecords import sequences
+from tfrecords.cropped import centre_crop, random_crop
 from tfrecords.dataset import DatasetFolder
-from tfrecords.grouped import Grouping, RecordIndex
+from tfrecords.drawn import Drawn, as_ink
+from tfrecords.grouped import Grouping
+from tfrecords.index import RecordIndex
+from tfrecords.manifest import Manifest
+from tfrecords.paired import Pairing
 from tfrecords.wanted import Wanted
 
 Batch = dict[str, tf.Tensor]
@@ -25,10 +30,10 @@ _SPEC = {
 IMAGES = Wanted()
 
 
-def parse_batch(serialized: tf.Tensor, image_size: int, wanted: Wanted = IMAGES) -> Batch:
+def parse_batch(serialized: tf.Tensor, manifest: Manifest, wanted: Wanted = IMAGES) -> Batch:
     """Serialised examples `[batch]` to a batch dictionary.
 
-    `image` is float32 `[batch, size, size, 1]`, 0 paper .. 1 ink; what comes of `strokes` is told in
+    `image` is float32 `[batch, size, size, channels]`, 0 paper .. 1 ink; what comes of `strokes` is told in
     tfrecords/sequences.py; `label`, `instance`, `domain` are int32 `[batch]`; `key` is string `[batch]`.
     """
     spec: dict[str, object] = dict(_SPEC)
@@ -39,29 +44,50 @@ def parse_batch(serialized: tf.Tensor, image_size: int, wanted: Wanted = IMAGES)
     parsed = tf.io.parse_example(serialized, spec)
     batch = {"key": parsed["key"], **{name: tf.cast(parsed[name], tf.int32) for name in _NUMBERS}}
     if "image" in wanted.inputs:
-        batch["image"] = _pictures(parsed["image"], image_size)
+        batch["image"] = _pictures(parsed["image"], manifest.image_size, manifest.channels)
     if wanted.strokes:
-        batch |= sequences.batch_of(parsed["strokes"], parsed["key"], image_size, wanted)
+        batch |= sequences.batch_of(parsed["strokes"], parsed["key"], manifest.image_size, wanted)
     return batch
 
 
-def _pictures(pngs: tf.Tensor, size: int) -> tf.Tensor:
-    picture = tf.TensorSpec([size, size, 1], tf.uint8)
-    decode = lambda png: tf.io.decode_png(png, channels=1)  # noqa: E731
-    pixels = tf.map_fn(decode, pngs, fn_output_signature=picture)
-    return 1.0 - tf.cast(pixels, tf.float32) / 255.0
+def _pictures(pngs: tf.Tensor, size: int, channels: int) -> tf.Tensor:
+    picture = tf.TensorSpec([size, size, channels], tf.uint8)
+    decode = lambda png: tf.io.decode_png(png, channels=channels)  # noqa: E731
+    return as_ink(tf.map_fn(decode, pngs, fn_output_signature=picture))
 
 
 def eval_batches(
     folder: DatasetFolder, split: str, batch_size: int, wanted: Wanted = IMAGES
 ) -> tf.data.Dataset:
-    """All examples of a split once, in stored order; the last batch may be smaller."""
+    """All examples of a split once, in stored order; the last batch may be smaller.
+
+    Of pictures that the model does not see whole it gets the centre.
+    """
     wanted.check(folder.manifest, folder.path)
-    size = folder.manifest.image_size
     files = [str(path) for path in folder.shard_paths(split)]
     batches = tf.data.TFRecordDataset(files).batch(batch_size)
-    parsed = batches.map(lambda data: parse_batch(data, size, wanted), num_parallel_calls=tf.data.AUTOTUNE)
+    parsed = batches.map(
+        lambda data: _seen(parse_batch(data, folder.manifest, wanted), wanted),
+        num_parallel_calls=tf.data.AUTOTUNE,
+    )
     return _sharded(parsed.prefetch(tf.data.AUTOTUNE))
+
+
+def fixed_batches(
+    folder: DatasetFolder, split: str, pairing: Pairing, wanted: Wanted = IMAGES, replicas: int = 1
+) -> tuple[tf.data.Dataset, int]:
+    """The tuples of a split that are always the same (`Pairing.fixed`), and how many batches they are."""
+    wanted.check(folder.manifest, folder.path)
+    index = RecordIndex.of(folder, split)
+    rows = pairing.fixed(index, replicas)
+    drawn = Drawn(index, wanted, lambda data: parse_batch(data, folder.manifest, wanted))
+    batches = drawn.fixed(rows).map(lambda batch: _seen(batch, wanted))
+    return _sharded(batches.prefetch(tf.data.AUTOTUNE)), len(rows)
+
+
+def _seen(batch: Batch, wanted: Wanted) -> Batch:
+    """What the model sees of a batch when nothing is left to chance."""
+    return centre_crop(batch, wanted.input_size) if wanted.input_size else batch
 
 
 @dataclass(frozen=True)
@@ -70,8 +96,9 @@ class TrainingInput:
 
     Every epoch visits each example at most once, in an order drawn from seed and epoch; the incomplete
     last batch of an epoch is left out. With a `grouping` each batch holds some examples of each of some
-    classes instead, drawn anew at every step. Starting at step n gives what an uninterrupted run gets from
-    step n on. `augment(batch, seed)` gets an int32 `[2]` seed that is different at every step.
+    classes instead, or tuples of sketches and photos; `batch_size` must be what it says. Starting at step n
+    gives what an uninterrupted run gets from step n on. `augment(batch, seed)` gets an int32 `[2]` seed that
+    is different at every step; then a part of each picture is taken where the model sees a part.
     """
 
     folder: DatasetFolder
@@ -80,47 +107,49 @@ class TrainingInput:
     augment: Augment | None = None
     split: str = "train"
     wanted: Wanted = IMAGES
-    grouping: Grouping | None = None
+    grouping: Grouping | Pairing | None = None
 
     def __post_init__(self) -> None:
         self.wanted.check(self.folder.manifest, self.folder.path)
         total = self.folder.manifest.num_examples(self.split)
-        if self.batch_size > total:
+        if self.grouping is None and self.batch_size > total:
             raise UserError(
                 f"batch_size={self.batch_size} is more than the {total} examples of '{self.split}'; lower it"
             )
 
     @property
     def steps_per_epoch(self) -> int:
-        """Whole batches in one pass over the split."""
-        return self.folder.manifest.num_examples(self.split) // self.batch_size
+        """Whole batches in one pass over the split, one at least."""
+        return max(1, self.folder.manifest.num_examples(self.split) // self.batch_size)
 
     @cached_property
-    def _index(self) -> RecordIndex:
-        """Where the split's records are: all shards are looked through once, however often batches start."""
-        return RecordIndex.of(self.folder, self.split)
+    def _drawn(self) -> Drawn:
+        """The split's records: all shards are looked through once, however often batches start."""
+        return Drawn(RecordIndex.of(self.folder, self.split), self.wanted, self._parse)
+
+    def _parse(self, serialized: tf.Tensor) -> Batch:
+        return parse_batch(serialized, self.folder.manifest, self.wanted)
 
     def batches(self, start_step: int = 0) -> tf.data.Dataset:
         """Batches from `start_step` on; what was passed over is read but not parsed."""
-        size = self.folder.manifest.image_size
-
-        def parse(step: tf.Tensor, data: tf.Tensor) -> Batch:
-            batch = parse_batch(data, size, self.wanted)
-            if self.augment is None:
-                return batch
-            return self.augment(batch, tf.stack([self.seed % (1 << 31), tf.cast(step, tf.int32)]))
-
-        serialized = self._serialized(start_step).enumerate(tf.constant(start_step, tf.int64))
-        parsed = serialized.map(parse, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-        return _sharded(parsed.prefetch(tf.data.AUTOTUNE))
-
-    def _serialized(self, start_step: int) -> tf.data.Dataset:
-        """Batches of serialised examples, string `[batch_size]`, from `start_step` on."""
         if self.grouping:
-            return self._index.grouped(self.grouping, self.seed, start_step)
-        epoch, passed = divmod(start_step, self.steps_per_epoch)
-        epochs = tf.data.Dataset.counter(tf.constant(epoch, tf.int64))
-        return epochs.flat_map(self._epoch).skip(passed)
+            draw = self.grouping.drawer(self._drawn.index, self.seed)
+            found = self._drawn.steps(draw, self.batch_size, start_step)
+        else:
+            epoch, passed = divmod(start_step, self.steps_per_epoch)
+            epochs = tf.data.Dataset.counter(tf.constant(epoch, tf.int64))
+            found = epochs.flat_map(self._epoch).skip(passed)
+        numbered = found.enumerate(tf.constant(start_step, tf.int64))
+        changed = numbered.map(self._changed, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        return _sharded(changed.prefetch(tf.data.AUTOTUNE))
+
+    def _changed(self, step: tf.Tensor, found: Batch | tf.Tensor) -> Batch:
+        """What was found for a step as the model gets it: a batch, or the examples that it is parsed from."""
+        batch = found if isinstance(found, dict) else self._parse(found)
+        seed = tf.stack([self.seed % (1 << 31), tf.cast(step, tf.int32)])
+        if self.augment is not None:
+            batch = self.augment(batch, seed)
+        return random_crop(batch, self.wanted.input_size, seed) if self.wanted.input_size else batch
 
     def _epoch(self, epoch: tf.Tensor) -> tf.data.Dataset:
         files = [str(path) for path in self.folder.shard_paths(self.split)]

@@ -20,9 +20,12 @@ class Record:
     """One example.
 
     `key` is unique in its data set; `label` is the index of `class_name` in the manifest's classes.
-    `instance` numbers the object that was drawn or photographed (-1 where the data has no pairs).
+    `instance` numbers the object that was drawn or photographed within its class (-1 where the data has no
+    pairs): a sketch and a photo of one object have the same label and instance.
     `strokes` is float32 `[points, 3]`: absolute x, y in source units and 1 on the last point of each
-    stroke. `image` is a grey PNG `[size, size]`, 255 paper and 0 ink. One of the two may be missing.
+    stroke. `image` is a PNG `[size, size]`, 255 paper and 0 ink: grey, or RGB for a photo in a data set of
+    three channels. One of the two may be missing. `shown` is a photo for people, an RGB PNG
+    `[size, size, 3]`, where `image` is not in colour itself.
     """
 
     key: str
@@ -32,6 +35,7 @@ class Record:
     instance: int = -1
     strokes: NDArray[np.float32] | None = None
     image: bytes | None = None
+    shown: bytes | None = None
 
 
 def serialize(record: Record) -> bytes:
@@ -47,6 +51,8 @@ def serialize(record: Record) -> bytes:
         features["strokes"] = record.strokes.reshape(-1)
     if record.image is not None:
         features["image"] = record.image
+    if record.shown is not None:
+        features["shown"] = record.shown
     return encode_example(features)
 
 
@@ -67,6 +73,7 @@ def parse(data: bytes) -> Record:
         instance=_get(values, "instance", int),
         strokes=None if strokes is None else strokes.reshape(-1, 3),
         image=_get(values, "image", bytes, needed=False),
+        shown=_get(values, "shown", bytes, needed=False),
     )
 
 

@@ -26,9 +26,12 @@ def features(manifest: Manifest) -> tfds.features.FeaturesDict:
     }
     if manifest.has_strokes:
         spec["strokes"] = tfds.features.Tensor(shape=(None, 3), dtype=np.float32)
+    size = manifest.image_size
     if manifest.has_images:
-        size = manifest.image_size
-        spec["image"] = tfds.features.Image(shape=(size, size, 1), encoding_format="png")
+        spec["image"] = tfds.features.Image(shape=(size, size, manifest.channels), encoding_format="png")
+    if manifest.shows_photos:  # none or one of each example
+        shown = tfds.features.Image(shape=(size, size, 3), encoding_format="png")
+        spec["shown"] = tfds.features.Sequence(shown)
     return tfds.features.FeaturesDict(spec)
 
 

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from common.errors import UserError
 from common.files import read_json, sha256_of
-from tfrecords.dataset import DatasetFolder, decode_image, shard_records
+from tfrecords.dataset import DatasetFolder, decode_image, decode_shown, shard_records
 from tfrecords.manifest import SHARD_NAME, Manifest
 from tfrecords.schema import Record
 
@@ -87,7 +87,9 @@ def _check_shard(folder: DatasetFolder, name: str, domains: Counter[str]) -> np.
         for complaint in _complaints(record, folder.manifest):
             raise _wrong(path, f"record {index} {complaint}")
         if folder.manifest.has_images:
-            decode_image(record, folder.manifest.image_size)
+            decode_image(record, folder.manifest.image_size, folder.manifest.channels)
+        if record.shown is not None:
+            decode_shown(record, folder.manifest.image_size)
         domains[record.domain] += 1
         hashes.append(int.from_bytes(blake2b(record.key.encode(), digest_size=8).digest(), "little"))
     expected = folder.manifest.shards[name]["examples"]
@@ -107,6 +109,8 @@ def _complaints(record: Record, manifest: Manifest) -> Iterator[str]:
         yield "has strokes that cannot be drawn"
     if (record.image is not None) != manifest.has_images:
         yield "has a picture" if record.image is not None else "has no picture"
+    if (record.shown is not None) != (manifest.shows_photos and record.domain == "photo"):
+        yield "has a photo to be shown" if record.shown is not None else "has no photo to be shown"
 
 
 def _check_keys(folder: DatasetFolder, hashes: np.ndarray) -> None:

@@ -14,13 +14,15 @@ class Wanted:
     """Names of a model's `inputs`, and the form that strokes come in.
 
     A drawing of more than `max_points` points is brought down to them as `long_strokes` says: `truncate` or
-    `resample` (sketch/partial.py). `snapshots` pictures are drawn, each at a pen-up.
+    `resample` (sketch/partial.py). `snapshots` pictures are drawn, each at a pen-up. `input_size` is the
+    side of the part of each picture that the model sees, 0 where it sees all of it.
     """
 
     inputs: tuple[str, ...] = ("image",)
     max_points: int = 150
     long_strokes: str = LONG_STROKES[0]
     snapshots: int = 0
+    input_size: int = 0
 
     @property
     def strokes(self) -> bool:

@@ -1,115 +1,31 @@
-"""Random changes of a batch, drawn from a seed: the same seed gives the same change."""
+"""The named augmentations: random changes of a batch, functions of the batch and a seed."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import tensorflow as tf
 
 from common.errors import unknown_name
+from training.affine import Affine, Batch
+from training.elastic import Warp
 
-Batch = dict[str, tf.Tensor]
-DRAWN = ("image", "snapshots", "strokes")
-
-
-@dataclass(frozen=True)
-class Affine:
-    """Random affine maps of drawings, one for each; its picture, snapshots and strokes get the same.
-
-    Bounds, drawn uniformly: rotation in degrees to both sides; scale as a factor between 1/`scale` and
-    `scale` (log-uniform), and `stretch` likewise for x against y; shear and shift as shares of the side;
-    mirrored left to right with probability `flip`; with probability `erase` a square of 10 to 30 % of the
-    side becomes paper. New area of a picture is paper. Points are moved besides, by a normal distribution
-    whose deviation is the share `jitter` of the drawing's larger side.
-    """
-
-    rotate: float = 15.0
-    scale: float = 1.15
-    stretch: float = 1.15
-    shear: float = 0.1
-    shift: float = 0.06
-    flip: float = 0.5
-    erase: float = 0.0
-    jitter: float = 0.004
-
-    def __call__(self, batch: Batch, seed: tf.Tensor) -> Batch:
-        """The batch with `image`, `snapshots` and `strokes` mapped where they are; the rest is untouched."""
-        count = tf.shape(batch[next(name for name in DRAWN if name in batch)])[0]
-        changed = dict(batch)
-        if "image" in batch:
-            image = batch["image"]
-            side = image.shape[1]
-            changed["image"] = _mapped(image, self._maps(count, float(side), seed))
-            if self.erase:
-                changed["image"] *= self._kept(count, side, seed)
-        if "snapshots" in batch:
-            stacked = batch["snapshots"]
-            maps = tf.repeat(self._maps(count, float(stacked.shape[2]), seed), stacked.shape[1], axis=0)
-            pictures = _mapped(tf.reshape(stacked, [-1, *stacked.shape[2:]]), maps)
-            changed["snapshots"] = tf.reshape(pictures, tf.shape(stacked))
-        if "strokes" in batch:
-            changed["strokes"] = self._moved(
-                batch["strokes"], batch["length"], self._maps(count, 1.0, seed), seed
-            )
-        return changed
-
-    def _moved(self, strokes: tf.Tensor, length: tf.Tensor, maps: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        """Points `[batch, T, 3]` under the inverse of the maps from output to input; padding stays zero."""
-        there = tf.sequence_mask(length, tf.shape(strokes)[1])[..., None]
-        xy = strokes[..., :2]
-        low = tf.reduce_min(tf.where(there, xy, xy.dtype.max), axis=1, keepdims=True)
-        high = tf.reduce_max(tf.where(there, xy, xy.dtype.min), axis=1, keepdims=True)
-        middle, side = (low + high) / 2, tf.reduce_max(high - low, axis=2, keepdims=True)
-        a0, a1, _, b0, b1 = tf.unstack(maps[:, :5, None], axis=1)
-        x, y = tf.unstack(xy - middle, axis=-1)
-        turned = tf.stack([b1 * x - a1 * y, a0 * y - b0 * x], axis=-1) / (a0 * b1 - a1 * b0)[..., None]
-        shaken = self.jitter * side * tf.random.stateless_normal(tf.shape(xy), seed + 2)
-        moved = tf.concat([turned + shaken + middle, strokes[..., 2:]], axis=-1)
-        return tf.where(there, moved, 0.0)
-
-    def _maps(self, count: tf.Tensor, size: float, seed: tf.Tensor) -> tf.Tensor:
-        """Output-to-input maps about the centre, float32 `[count, 8]`."""
-        u = tf.random.stateless_uniform([7, count], seed, -1.0, 1.0)
-        angle = u[0] * self.rotate * math.pi / 180
-        zoom, stretch = tf.exp(u[1] * math.log(self.scale)), tf.exp(u[2] * math.log(self.stretch) / 2)
-        mirror = tf.where(u[6] < 2 * self.flip - 1, -1.0, 1.0)
-        shear, cos, sin = u[3] * self.shear, tf.cos(angle), tf.sin(angle)
-        a0, a1 = mirror * zoom * stretch * cos, mirror * zoom * stretch * (shear * cos - sin)
-        b0, b1 = zoom / stretch * sin, zoom / stretch * (shear * sin + cos)
-        middle = (size - 1) / 2
-        a2 = middle * (1 - a0 - a1) + u[4] * self.shift * size
-        b2 = middle * (1 - b0 - b1) + u[5] * self.shift * size
-        zero = tf.zeros_like(a0)
-        return tf.stack([a0, a1, a2, b0, b1, b2, zero, zero], axis=1)
-
-    def _kept(self, count: tf.Tensor, size: int, seed: tf.Tensor) -> tf.Tensor:
-        """1 where a picture is kept, 0 inside its erased square; `[count, size, size, 1]`."""
-        u = tf.random.stateless_uniform([4, count, 1, 1], seed + 1)
-        half = tf.where(u[2] < self.erase, 0.05 + 0.1 * u[3], -1.0)
-        at = (tf.range(size, dtype=tf.float32) + 0.5) / size
-        inside_x = tf.abs(at[None, None, :] - u[0]) < half
-        inside_y = tf.abs(at[None, :, None] - u[1]) < half
-        return 1.0 - tf.cast(inside_x & inside_y, tf.float32)[..., None]
-
-
-def _mapped(pictures: tf.Tensor, maps: tf.Tensor) -> tf.Tensor:
-    """Pictures `[n, h, w, 1]` under output-to-input maps `[n, 8]`."""
-    return tf.raw_ops.ImageProjectiveTransformV3(
-        images=pictures,
-        transforms=maps,
-        output_shape=tf.shape(pictures)[1:3],
-        fill_value=0.0,
-        interpolation="BILINEAR",
-        fill_mode="CONSTANT",
-    )
-
+PAIRS = Warp(
+    rotate=10, scale=1.12, stretch=1.12, shear=0.08, shift=0.05, shared_flip=True,
+    erase=0.35, squares=2, bend=0.02, nodes=5, bolder=0.25, thinner=0.1,
+)  # fmt: skip
+PAIRS_STRONG = Warp(
+    rotate=18, scale=1.22, stretch=1.25, shear=0.15, shift=0.08, shared_flip=True,
+    erase=0.4, squares=4, bend=0.03, nodes=6, bolder=0.35, thinner=0.25,
+)  # fmt: skip
 
 AUGMENTS: dict[str, Callable[[Batch, tf.Tensor], Batch] | None] = {
     "none": None,
     "affine": Affine(),
     "strong": Affine(rotate=20, scale=1.25, stretch=1.3, shear=0.15, shift=0.08, erase=0.5, jitter=0.01),
+    "crop_flip": Affine(rotate=0, scale=1, stretch=1, shear=0, shift=0, flip=0.5, jitter=0),
+    "pairs": PAIRS,
+    "pairs_strong": PAIRS_STRONG,
 }
 
 

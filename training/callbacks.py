@@ -10,6 +10,7 @@ import tf_keras
 
 from learners.base import Learner
 from models.spec import Stage
+from training.average import average_of, averaged
 from training.failures import not_finite
 from training.journal import Journal, Row, best_row, should_stop
 from training.runs import Run
@@ -54,7 +55,8 @@ class Interval(tf_keras.callbacks.Callback):
         if last is None or (self.select == "best" and best_row(self.rows, self.learner) is not last):
             return
         if self.run.best_at() != (last["stage"], last["step"]):
-            self.run.save_best(self.learner.encoder, last)
+            with averaged(self.learner):
+                self.run.save_best(self.learner.encoder, last)
 
     def on_epoch_begin(self, epoch: int, logs: Numbers | None = None) -> None:
         """Start the interval's clock."""
@@ -70,6 +72,16 @@ class Interval(tf_keras.callbacks.Callback):
         self.settle()
         if self.is_over:
             self.model.stop_training = True
+
+    def on_test_begin(self, logs: Numbers | None = None) -> None:
+        """Evaluate the averaged weights where there are such."""
+        if average := average_of(self.learner):
+            average.keep()
+
+    def on_test_end(self, logs: Numbers | None = None) -> None:
+        """Train on with the weights that are not averaged."""
+        if average := average_of(self.learner):
+            average.put_back()
 
     def on_train_end(self, logs: Numbers | None = None) -> None:
         """Close TensorBoard's file."""

@@ -14,11 +14,11 @@ from common.errors import UserError
 from learners.base import Learner
 from learners.registry import build_learner
 from models.spec import Stage
-from tfrecords.reader import TrainingInput
 from training.adapt import adapt_layers
+from training.average import Average, average_of
 from training.callbacks import Interval
 from training.failures import explain
-from training.inputs import report_input_share, without_strings
+from training.inputs import Input, interval_of, report_input_share, without_strings
 from training.journal import Row
 from training.optimizers import build_optimizer
 from training.progress import Progress
@@ -30,8 +30,8 @@ from training.state import State
 class RunConfig:
     """How and where to train.
 
-    `save_checkpoints_steps` is the interval after which the run is evaluated and stored (0: one pass
-    over the data, at most 1,000 steps). `steps_per_execution` steps run in one call of the graph.
+    `save_checkpoints_steps` is the interval after which the run is evaluated and stored (0: as
+    `training.inputs.interval_of` says). `steps_per_execution` steps run in one call of the graph.
     """
 
     model_dir: Path
@@ -47,7 +47,7 @@ class RunConfig:
 class TrainSpec:
     """What to train on, for how long and by which stage of the recipe."""
 
-    input: TrainingInput
+    input: Input
     stage: Stage
     stage_number: int = 0
 
@@ -76,7 +76,7 @@ def train_and_evaluate(
 
     `encoder` must have been built under the strategy's scope; it is changed in place. The state after
     step n depends on the configuration alone, not on interruptions. Raises UserError when a loss is
-    not finite.
+    not finite. A stage with an average hands the averaged weights on to the next one.
     """
     run, stage = Run(config.model_dir), train_spec.stage
     with config.train_distribute.scope():
@@ -84,10 +84,15 @@ def train_and_evaluate(
     state = State(learner, run.checkpoints / stage.name, config.keep_checkpoint_max)
     if state.step == 0 and train_spec.stage_number == 0:
         adapt_layers(encoder, train_spec.input)
+    average = average_of(learner)
+    if average and state.step == 0:
+        average.restart()
     interval = Interval(run, learner, state, train_spec.stage_number, stage, eval_spec.patience)
     interval.settle()
     if state.step < train_spec.max_steps and not interval.is_over:
         _fit(learner, train_spec, eval_spec, config, interval)
+    if average:
+        average.keep()
     return interval.rows
 
 
@@ -108,6 +113,8 @@ def compile_learner(encoder: tf_keras.Model, stage: Stage, config: RunConfig) ->
         steps_per_execution=min(config.steps_per_execution, stage.max_steps),
     )
     learner.optimizer.build(encoder.trainable_variables)
+    if stage.average:
+        learner.follower = Average(encoder, stage.average)
     return learner
 
 
@@ -116,8 +123,8 @@ def _fit(
 ) -> None:
     """Whole intervals, then the rest; each call of `fit` takes its batches from the right step on."""
     state, last = interval.state, train_spec.max_steps
-    every = config.save_checkpoints_steps or min(train_spec.input.steps_per_epoch, 1000)
-    progress = Progress(last, train_spec.stage.batch_size, state.step)
+    every = config.save_checkpoints_steps or interval_of(train_spec.input)
+    progress = Progress(last, train_spec.input.batch_size, state.step)
     for steps in (every, (last - state.step) % every):
         epochs = (last - state.step) // steps if steps else 0
         if not epochs or interval.is_over:

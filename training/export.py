@@ -11,9 +11,9 @@ from common.files import read_json, whole_folder, write_bytes, write_json
 from common.quiet import quiet_native_code
 from models.registry import model_spec
 from training.inputs import wanted_by
-from training.runs import Run
+from training.runs import Run, classes_of, shapes_of
 
-CARD_VERSION = 2
+CARD_VERSION = 3
 ANSWER = ("embedding", "logits")
 
 
@@ -21,8 +21,8 @@ def export_run(run: Run) -> Path:
     """Write `export/` of a run from its best weights, in float32 whatever it was trained in.
 
     Both files take the model's inputs by name under the signature `serving_default`, such as `image` float32
-    `[n, size, size, 1]` (0 paper .. 1 ink), and give `embedding` `[n, D]` and, for classifiers, `logits`
-    `[n, classes]`.
+    `[n, side, side, channels]` (0 paper .. 1 ink) of the card's `input_size`, and give `embedding` `[n, D]`
+    and, for classifiers, `logits` `[n, classes]`.
     """
     policy = tf_keras.mixed_precision.global_policy()
     tf_keras.mixed_precision.set_global_policy("float32")
@@ -63,7 +63,8 @@ def _module(encoder: tf_keras.Model) -> tf.Module:
 
 def _description(run: Run, encoder: tf_keras.Model) -> dict[str, object]:
     config = run.config()
-    wanted = wanted_by(model_spec(config["model"]), config["model_options"])
+    spec, options, shapes = model_spec(config["model"]), config["model_options"], shapes_of(config)
+    wanted = wanted_by(spec, options, shapes)
     return {
         "schema_version": CARD_VERSION,
         "model": config["model"],
@@ -73,9 +74,12 @@ def _description(run: Run, encoder: tf_keras.Model) -> dict[str, object]:
         "long_strokes": wanted.long_strokes,
         "simplify": config["dataset"]["simplify"],
         "image_size": config["dataset"]["image_size"],
-        "channels": 1,
+        "input_size": spec.input_size(options, shapes),
+        "channels": shapes.channels,
+        "photo_as": config["dataset"].get("photo_as", ""),
+        "fit": config["dataset"].get("fit", "box"),
         "embedding_size": int(encoder.output_shape["embedding"][-1]),
-        "classes": config["dataset"]["classes"],
+        "classes": list(classes_of(config)) if "logits" in encoder.output_shape else [],
         "fingerprint": config["dataset"]["fingerprint"],
         "step": read_json(run.best / "best.json")["step"],
     }

@@ -7,28 +7,88 @@ import time
 
 import tensorflow as tf
 
-from models.spec import ModelSpec, Options, Stage
+from common.errors import UserError
+from models.spec import ModelSpec, Options, Shapes, Stage
 from tfrecords.dataset import DatasetFolder
-from tfrecords.grouped import Grouping
-from tfrecords.reader import IMAGES, TrainingInput
+from tfrecords.paired import Pairing, grouping_of
+from tfrecords.reader import IMAGES, TrainingInput, eval_batches, fixed_batches
 from tfrecords.sequences import count_longer
 from tfrecords.wanted import Wanted
 from training.augment import augment_named
+from training.mixture import Mixture
+from training.sources import evaluated_on, sources_of
+
+Input = TrainingInput | Mixture
+LEAST_PAIRED_INTERVAL = 200
+_APART = 7919  # the seeds of data sets that are mixed
 
 
-def wanted_by(spec: ModelSpec, options: Options) -> Wanted:
-    """What a model reads: its inputs, and the options that say in which form."""
+def wanted_by(spec: ModelSpec, options: Options, shapes: Shapes) -> Wanted:
+    """What a model reads: its inputs, the options that say in which form, the part that it sees."""
     known = {name: options[name] for name in ("max_points", "long_strokes", "snapshots") if name in options}
-    return Wanted(spec.inputs, **known)
+    side = spec.input_size(options, shapes)
+    return Wanted(spec.inputs, **known, input_size=0 if side == shapes.image_size else side)
 
 
-def training_input(folder: DatasetFolder, stage: Stage, seed: int, wanted: Wanted = IMAGES) -> TrainingInput:
-    """Batches of the training split as a stage wants them.
+def training_input(folder: DatasetFolder, stage: Stage, seed: int, wanted: Wanted = IMAGES) -> Input:
+    """Batches of the training split as a stage of a run with data set `folder` wants them.
 
     Zero is not given as a seed: tf.data takes a pair of zeros for "draw another one every time".
     """
-    augment, grouping = augment_named(stage.augment), Grouping.parse(stage.grouping)
-    return TrainingInput(folder, stage.batch_size, seed + 1, augment, wanted=wanted, grouping=grouping)
+    augment = augment_named(stage.augment)
+    grouping = grouping_of(stage.grouping, stage.match, stage.hard_ratio)
+    size = grouping.size if grouping else stage.batch_size
+    sources = sources_of(stage, folder)
+    parts = tuple(
+        TrainingInput(
+            source.folder, size, seed + 1 + _APART * place, augment, wanted=wanted, grouping=grouping
+        )
+        for place, source in enumerate(sources)
+    )
+    return parts[0] if len(parts) == 1 else Mixture(parts, tuple(s.weight for s in sources), seed + 1)
+
+
+def evaluation_input(
+    folder: DatasetFolder, stage: Stage, wanted: Wanted, replicas: int = 1
+) -> tuple[tf.data.Dataset, int] | None:
+    """The validation split as a stage is judged by it, and its number of batches; None where there is none.
+
+    Stages of tuples of sketches and photos have a set of tuples that is always the same.
+    """
+    judge = evaluated_on(sources_of(stage, folder), folder)
+    if not judge.manifest.counts.get("validation"):
+        return None
+    grouping = grouping_of(stage.grouping, stage.match, stage.hard_ratio)
+    if not isinstance(grouping, Pairing):
+        steps = -(-judge.manifest.num_examples("validation") // stage.batch_size)
+        return eval_batches(judge, "validation", stage.batch_size, wanted), steps
+    annotated = judge.annotations().get("triplets", {})
+    if grouping.kind == "triplets" and not annotated.get("validation"):
+        return None
+    return fixed_batches(judge, "validation", grouping, wanted, replicas)
+
+
+def check_input(folder: DatasetFolder, stage: Stage, wanted: Wanted, replicas: int) -> None:
+    """Raise UserError where the data cannot be cut into a stage's batches, or these by the replicas."""
+    source = training_input(folder, stage, 0, wanted)
+    source.batches()
+    tuples = source.grouping.count if isinstance(source.grouping, Pairing) else source.batch_size
+    if tuples % replicas:
+        raise UserError(
+            f"{f'grouping={stage.grouping}' if source.grouping else f'batch_size={tuples}'} cannot be shared "
+            f"evenly by {replicas} replicas; give a multiple of {replicas}"
+        )
+    if isinstance(source.grouping, Pairing):
+        evaluation_input(folder, stage, wanted, replicas)
+
+
+def interval_of(source: Input) -> int:
+    """Steps between evaluations where nobody asked for a number: one pass over the data, at most 1,000.
+
+    Paired data are few and passes short; there it is 200 at least.
+    """
+    least = LEAST_PAIRED_INTERVAL if isinstance(source.grouping, Pairing) else 1
+    return min(max(source.steps_per_epoch, least), 1000)
 
 
 def report_long_drawings(folder: DatasetFolder, wanted: Wanted) -> None:
@@ -51,7 +111,7 @@ def without_strings(batches: tf.data.Dataset) -> tf.data.Dataset:
     return batches.map(lambda batch: {name: batch[name] for name in names})
 
 
-def input_rate(source: TrainingInput, seconds: float = 1.0) -> float:
+def input_rate(source: Input, seconds: float = 1.0) -> float:
     """Examples a second that the input gives when nothing else runs, measured for about `seconds`."""
     batches = iter(source.batches())
     next(batches)
@@ -62,7 +122,7 @@ def input_rate(source: TrainingInput, seconds: float = 1.0) -> float:
     return steps * source.batch_size / (time.monotonic() - began)
 
 
-def report_input_share(source: TrainingInput, steps_per_second: float) -> None:
+def report_input_share(source: Input, steps_per_second: float) -> None:
     """Say on standard error which share of a step's time its input costs by itself."""
     if steps_per_second:
         alone = input_rate(source)

@@ -11,10 +11,11 @@ from common.errors import UserError, unknown_name
 from models.registry import check_limits, parse_as, resolve_options
 from models.spec import ModelSpec, Stage
 from tfrecords.dataset import DatasetFolder
-from tfrecords.grouped import Grouping
+from tfrecords.paired import grouping_of
 from training.augment import AUGMENTS
 from training.optimizers import OPTIMIZERS, SCHEDULES
 from training.runs import SCHEMA_VERSION
+from training.sources import logit_classes, sources_of
 
 SELECTIONS = ("best", "last")
 _FIXED = ("name", "learner", "loss_weights", "anneal")
@@ -27,6 +28,9 @@ _LIMITS = {
     "clip": (0.0, 1e9),
     "clip_value": (0.0, 1e9),
     "label_smoothing": (0.0, 0.99),
+    "hard_ratio": (0.0, 1.0),
+    "temperature": (1e-6, 1e3),
+    "average": (0.0, 0.999999),
 }
 
 
@@ -56,7 +60,8 @@ def make_recipe(spec: ModelSpec, settings: Mapping[str, str]) -> tuple[dict[str,
             stages = _changed(stages, key, text, spec)
     for stage in stages:
         _check(stage)
-    return options, stages
+    grouped = [stage for stage in stages if stage.grouping != "none"]
+    return options, tuple(_sized(stage, settings, len(grouped) == len(stages)) for stage in stages)
 
 
 def _changed(stages: tuple[Stage, ...], key: str, text: str, spec: ModelSpec) -> tuple[Stage, ...]:
@@ -82,6 +87,23 @@ def _with(stage: Stage, name: str, text: str) -> Stage:
     return dataclasses.replace(stage, loss_weights={**stage.loss_weights, loss: weight})
 
 
+def _sized(stage: Stage, settings: Mapping[str, str], all_grouped: bool) -> Stage:
+    """The stage with the batch size that its grouping gives.
+
+    Asking for another one is a `UserError`: for this stage, or for all where all have groupings.
+    """
+    grouping = grouping_of(stage.grouping)
+    if grouping is None:
+        return stage
+    for key in (f"{stage.name}.batch_size", *(["batch_size"] if all_grouped else [])):
+        if settings.get(key, str(grouping.size)) != str(grouping.size):
+            raise UserError(
+                f"{key}={settings[key]}: grouping={stage.grouping} makes batches of {grouping.size}; "
+                f"change --set {stage.name}.grouping"
+            )
+    return dataclasses.replace(stage, batch_size=grouping.size)
+
+
 def _check(stage: Stage) -> None:
     """Raise UserError where a number of a stage makes no sense."""
     if stage.augment not in AUGMENTS:
@@ -92,7 +114,7 @@ def _check(stage: Stage) -> None:
         raise unknown_name("schedule", stage.schedule, SCHEDULES)
     if stage.select not in SELECTIONS:
         raise unknown_name("selection", stage.select, SELECTIONS)
-    Grouping.parse(stage.grouping)
+    grouping_of(stage.grouping, stage.match)
     if stage.clip and stage.clip_value:
         raise UserError(f"stage {stage.name}: give clip or clip_value, not both")
     for key, allowed in _LIMITS.items():
@@ -111,7 +133,16 @@ def make_config(
     **numerics: Any,
 ) -> dict[str, Any]:
     """What `config.json` of a run holds: model, options, data, stages and numerics."""
-    manifest = folder.manifest
+    manifest, classes = folder.manifest, logit_classes(stages, folder)
+    others = {
+        stage.name: [
+            {"name": source.folder.manifest.name, "fingerprint": source.folder.manifest.fingerprint}
+            | {"weight": source.weight}
+            for source in sources_of(stage, folder)
+        ]
+        for stage in stages
+        if stage.data
+    }
     return {
         "schema_version": SCHEMA_VERSION,
         "model": spec.name,
@@ -124,7 +155,12 @@ def make_config(
             "image_size": manifest.image_size,
             "simplify": manifest.options.get("simplify", "none") != "none",
             "classes": list(manifest.classes),
+            "channels": manifest.channels,
+            "photo_as": manifest.photo_as,
+            "fit": manifest.fit,
         },
         "stages": [dataclasses.asdict(stage) for stage in stages],
+        **({"stage_data": others} if others else {}),
+        **({"logit_classes": list(classes)} if classes != manifest.classes else {}),
         **numerics,
     }

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import fcntl
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,10 +18,10 @@ import tf_keras
 from common.errors import UserError
 from common.files import read_json, whole_folder, write_json
 from models.registry import model_spec
-from models.spec import Shapes
+from models.spec import Shapes, Stage
 
 SCHEMA_VERSION = 1
-_MAY_DIFFER = ("dataset.path", "paper")
+_MAY_DIFFER = re.compile(r"dataset\.path|paper|stages\.\d+\.data")  # data are compared by fingerprint
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class Run:
 
     @property
     def best(self) -> Path:
-        """The encoder's weights at the best evaluation."""
+        """The encoder's weights for use."""
         return self.path / "best"
 
     @property
@@ -104,11 +106,11 @@ class Run:
             yield
 
     def _check_same(self, config: Mapping[str, Any]) -> None:
-        before, now = flat(self.config()), flat(config)
+        before, now = flat(_as_newest(self.config())), flat(config)
         changed = [
             f"{key}: {_short(before.get(key))} -> {_short(now.get(key))}"
             for key in sorted(before.keys() | now.keys())
-            if before.get(key) != now.get(key) and key not in _MAY_DIFFER
+            if before.get(key) != now.get(key) and not _MAY_DIFFER.fullmatch(key)
         ]
         if changed:
             raise UserError(
@@ -119,9 +121,7 @@ class Run:
     def build_encoder(self) -> tf_keras.Model:
         """The run's encoder with fresh weights."""
         config = self.config()
-        dataset = config["dataset"]
-        shapes = Shapes(dataset["image_size"], len(dataset["classes"]))
-        return model_spec(config["model"]).build(config["model_options"], shapes)
+        return model_spec(config["model"]).build(config["model_options"], shapes_of(config))
 
     def load_best(self) -> tf_keras.Model:
         """The run's encoder with its best weights; a run without them is a `UserError`."""
@@ -151,6 +151,24 @@ class Run:
             return None
         facts = read_json(file)
         return facts["stage"], facts["step"]
+
+
+def classes_of(config: Mapping[str, Any]) -> tuple[str, ...]:
+    """The classes that a run's logits stand for."""
+    return tuple(config.get("logit_classes", config["dataset"]["classes"]))
+
+
+def shapes_of(config: Mapping[str, Any]) -> Shapes:
+    """What a run's encoder must fit."""
+    dataset = config["dataset"]
+    return Shapes(dataset["image_size"], len(classes_of(config)), dataset.get("channels", 1))
+
+
+def _as_newest(config: dict[str, Any]) -> dict[str, Any]:
+    """A stored configuration with what was not there to be said when it was stored."""
+    stages = [{**dataclasses.asdict(Stage()), **stage} for stage in config["stages"]]
+    said = {"channels": 1, "photo_as": "", "fit": "box"}
+    return {**config, "stages": stages, "dataset": {**said, **config["dataset"]}}
 
 
 def _short(value: Any) -> str:

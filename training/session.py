@@ -9,20 +9,27 @@ from typing import Any
 
 import tf_keras
 
-from common.errors import UserError
 from models.registry import model_spec
-from models.spec import Shapes, Stage
+from models.spec import Stage
 from tfrecords.dataset import DatasetFolder
-from tfrecords.reader import TrainingInput, eval_batches
 from tfrecords.wanted import Wanted
 from training.adapt import adapt_layers
 from training.estimator import EvalSpec, RunConfig, TrainSpec, compile_learner, one_step, train_and_evaluate
 from training.export import export_run
-from training.inputs import report_long_drawings, training_input, wanted_by, without_strings
+from training.inputs import (
+    Input,
+    check_input,
+    evaluation_input,
+    report_long_drawings,
+    training_input,
+    wanted_by,
+    without_strings,
+)
 from training.journal import Journal
 from training.recipe import make_config, make_recipe
-from training.runs import Run, flat
+from training.runs import Run, flat, shapes_of
 from training.strategy import make_strategy, set_numerics
+from training.warm import warm_start
 
 
 @dataclass(frozen=True)
@@ -42,6 +49,7 @@ class Request:
     precision: str = "float32"
     xla: bool = False
     deterministic: bool = False
+    warm_start_from: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -57,19 +65,25 @@ class Session:
     @property
     def wanted(self) -> Wanted:
         """What the model reads of every record."""
-        return wanted_by(model_spec(self.config["model"]), self.config["model_options"])
+        options = self.config["model_options"]
+        return wanted_by(model_spec(self.config["model"]), options, shapes_of(self.config))
 
-    def training_input(self, stage: Stage) -> TrainingInput:
+    def training_input(self, stage: Stage) -> Input:
         """A stage's batches."""
         return training_input(self.folder, stage, self.run_config.tf_random_seed, self.wanted)
 
     def build_encoder(self) -> tf_keras.Model:
         """A fresh encoder under the run's strategy; its weights follow from the seed."""
         spec = model_spec(self.config["model"])
-        shapes = Shapes(self.folder.manifest.image_size, self.folder.manifest.num_classes)
         set_numerics(self.config["seed"], self.config["deterministic"], self.config["precision"])
         with self.run_config.train_distribute.scope():
-            return spec.build(self.config["model_options"], shapes)
+            return spec.build(self.config["model_options"], shapes_of(self.config))
+
+    def warm_start(self, encoder: tf_keras.Model) -> Iterator[str]:
+        """Give an encoder the weights of the run to begin with, if one was named; yields what was done."""
+        if "warm_start_from" in self.config:
+            with self.run_config.train_distribute.scope():
+                yield from warm_start(encoder, Path(self.config["warm_start_from"]))
 
 
 def open_session(request: Request) -> Session:
@@ -78,8 +92,7 @@ def open_session(request: Request) -> Session:
     options, stages = make_recipe(spec, request.settings)
     folder = DatasetFolder.open(request.data)
     strategy = make_strategy(request.virtual_devices)
-    for stage in stages:
-        _check(stage, folder, wanted_by(spec, options), strategy.num_replicas_in_sync)
+    warm = {"warm_start_from": str(request.warm_start_from)} if request.warm_start_from else {}
     config = make_config(
         spec,
         options,
@@ -92,6 +105,7 @@ def open_session(request: Request) -> Session:
         deterministic=request.deterministic,
         save_steps=request.save_steps,
         patience=request.patience,
+        **warm,
     )
     run_config = RunConfig(
         model_dir=request.run,
@@ -102,17 +116,10 @@ def open_session(request: Request) -> Session:
         steps_per_execution=request.steps_per_execution,
         jit_compile=request.xla,
     )
-    return Session(config, stages, folder, run_config, request.patience)
-
-
-def _check(stage: Stage, folder: DatasetFolder, wanted: Wanted, replicas: int) -> None:
-    """Raise UserError where the data cannot be cut into the stage's batches."""
-    training_input(folder, stage, 0, wanted).batches()
-    if stage.batch_size % replicas:
-        raise UserError(
-            f"batch_size={stage.batch_size} cannot be shared evenly by {replicas} replicas; "
-            f"give a multiple of {replicas}"
-        )
+    session = Session(config, stages, folder, run_config, request.patience)
+    for stage in stages:
+        check_input(folder, stage, session.wanted, strategy.num_replicas_in_sync)
+    return session
 
 
 def dry_run(session: Session) -> Iterator[str]:
@@ -123,6 +130,7 @@ def dry_run(session: Session) -> Iterator[str]:
         yield f"shape of {name}: {shape}"
     yield f"parameters: {count(encoder.trainable_weights):,}"
     yield f"non-trainable parameters: {count(encoder.non_trainable_weights):,}"
+    yield from session.warm_start(encoder)
     with session.run_config.train_distribute.scope():
         learner = compile_learner(encoder, stage, session.run_config)
     source = session.training_input(stage)
@@ -148,6 +156,8 @@ def train(session: Session) -> Iterator[str]:
             return
         report_long_drawings(session.folder, session.wanted)
         encoder = session.build_encoder()
+        if not run.checkpoints.exists():
+            yield from session.warm_start(encoder)
         for number, stage in enumerate(session.stages):
             spec = TrainSpec(session.training_input(stage), stage, number)
             rows = train_and_evaluate(encoder, spec, _eval_spec(session, stage), session.run_config)
@@ -160,9 +170,9 @@ def _listed(numbers: Mapping[str, float]) -> str:
 
 
 def _eval_spec(session: Session, stage: Stage) -> EvalSpec:
-    """Evaluation on the whole validation split, where there is one."""
-    if "validation" not in session.folder.manifest.counts:
+    """Evaluation on the validation split, where there is one."""
+    replicas = session.run_config.train_distribute.num_replicas_in_sync
+    found = evaluation_input(session.folder, stage, session.wanted, replicas)
+    if found is None:
         return EvalSpec(patience=session.patience)
-    steps = -(-session.folder.manifest.num_examples("validation") // stage.batch_size)
-    batches = without_strings(eval_batches(session.folder, "validation", stage.batch_size, session.wanted))
-    return EvalSpec(batches, steps, session.patience)
+    return EvalSpec(without_strings(found[0]), found[1], session.patience)

@@ -9,13 +9,14 @@ import tensorflow as tf
 
 from common.errors import UserError
 from learners.base import Learner
+from training.average import average_of
 
 PREFIX = "step"
 _UNREADABLE = (tf.errors.OpError, AssertionError, ValueError, IndexError)  # IndexError: a file is too short.
 
 
 class State:
-    """Encoder, optimiser and step of one stage: restored from the newest checkpoint, saved as `step-N`.
+    """A stage's encoder, optimiser, step and average: restored from the newest checkpoint, saved as `step-N`.
 
     `folder` holds the last `keep` checkpoints. Raises UserError where they cannot be read.
     """
@@ -23,8 +24,10 @@ class State:
     def __init__(self, learner: Learner, folder: Path, keep: int) -> None:
         self._step = learner.step
         self._folder = folder
+        average = average_of(learner)
+        followed = {"average": average.averages} if average else {}
         everything = tf.train.Checkpoint(
-            encoder=learner.encoder, optimizer=learner.optimizer, step=learner.step
+            encoder=learner.encoder, optimizer=learner.optimizer, step=learner.step, **followed
         )
         if (folder / "checkpoint").is_file() and not _is_list(folder):
             raise self._damaged("its list 'checkpoint' cannot be read")
