@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -95,8 +95,8 @@ def _groups(ranks: NDArray[np.float64]) -> list[tuple[str, list[int]]]:
 
 
 def _last(key: str) -> str:
-    """The last part of a key that is a path."""
-    return key.rpartition("/")[2]
+    """The last part of a key that is a path, without a suffix, which there is no room for."""
+    return PurePosixPath(key).stem
 
 
 def _save_sheet(path: Path, report: PairedReport, shown: Shown | None) -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from common.errors import UserError
 from common.quiet import quiet_native_code
 from retrieval.card import CARD_FILE, EncoderCard
-from retrieval.crops import Mode, blocks, join, num_views, separate, views
+from retrieval.crops import Mode, blocks, check_mode, join, num_views, separate, views
 from retrieval.drawings import Drawings, Images, check, feed, order_of, picture_input
 
 Floats = NDArray[np.float32]
@@ -69,12 +69,12 @@ class Embedder:
             if shape != [card.input_size, card.input_size, card.channels]:
                 raise ValueError(f"its pictures are {' x '.join(map(str, shape))}")
 
-    def embed(self, drawings: Images | Drawings, batch_size: int = 64, views: Mode = "single") -> Floats:
+    def embed(self, drawings: Images | Drawings, batch_size: int = 64, views: str = "single") -> Floats:
         """Embeddings, float32 `[n, D]`, of drawings or of uint8 pictures `[n, size, size]` (255 paper).
 
         With other `views` than the centre see `retrieval.crops.MODES`; `mean_distance` has `[n, V * D]`.
         """
-        return self.encode(drawings, batch_size, views=views).embedding
+        return self.encode(drawings, batch_size, views=check_mode(views)).embedding
 
     def embed_all_ways(self, images: Images, batch_size: int = 64) -> dict[Mode, Floats]:
         """Embeddings of pictures for every way of views, each view embedded once."""
