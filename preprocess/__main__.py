@@ -202,7 +202,7 @@ def report(manifest: Manifest, out: Path) -> None:
     print(f"classes     {manifest.num_classes:>10,}")
     print(f"fingerprint {manifest.fingerprint:>18}")
     print(f"wrote {out}")
-    model = "siamese" if manifest.has_photos else "sknet"
+    model = "twin_resnet" if manifest.has_photos else "sknet"
     print(f"next: python train.py --model={model} --data={out} --run=runs/{model}")
 
 
