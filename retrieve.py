@@ -86,11 +86,12 @@ def index() -> None:
     """Make a gallery."""
     from retrieval.build import build_gallery
     from retrieval.crops import check_mode
+    from tfrecords import manifest
 
     data, run = Path(FLAGS.index), Path(FLAGS.run)
     folder = Path(FLAGS.gallery or GALLERIES / data.resolve().name)
     ways = {"views": check_mode(FLAGS.views) if FLAGS.views else None, "normalize": FLAGS.normalize}
-    if (data / "manifest.json").is_file():
+    if (data / manifest.FILE_NAME).is_file():
         chosen = {"domain": FLAGS.domain, "allow_other_data": FLAGS.allow_other_data}
         info = build_gallery(run, data, FLAGS.split, folder, **chosen, **ways)
     else:

@@ -14,6 +14,7 @@ from evaluation.baselines import Floats, Images, hog_blurred_features, hog_featu
 from evaluation.bootstrap import interval
 from evaluation.neighbours import ExactOrder, chunks, prepare
 from evaluation.ranking import Doubles, RankingResult, rank_metrics
+from evaluation.tables import figure_table
 from evaluation.triplet_order import Triplets, triplet_shares
 
 KS = (1, 5, 10, 100)
@@ -46,10 +47,9 @@ class Side:
 
 @dataclass(frozen=True, eq=False)
 class Direction:
-    """One side's queries put to the other side: the measured lists, and the first five items of each."""
+    """One side's queries put to the other side: the measured lists."""
 
     ranking: RankingResult
-    first: NDArray[np.int64]
 
     def names(self, several_classes: bool) -> list[str]:
         """The figures that mean something for this data."""
@@ -73,8 +73,9 @@ class PairedReport:
     """All that one evaluation of pairs found.
 
     `modes` has the sketches' queries for each way of views, `views` names the one that counts, `backward` has
-    the photos' queries in it. `shares` float64 `[sketches]` tell which share of a sketch's annotated triplets
-    is in the right order, NaN where it has none; None without annotation. `baselines` is name -> figures.
+    the photos' queries in it, and `first` int64 `[sketches, 5]` (or all) the photos found first. `shares`
+    float64 `[sketches]` tell which share of a sketch's annotated triplets is in the right order, NaN where it
+    has none; None without annotation. `baselines` is name -> figures.
     """
 
     sketches: Side
@@ -83,6 +84,7 @@ class PairedReport:
     views: str
     modes: dict[str, Direction]
     backward: Direction
+    first: NDArray[np.int64]
     shares: Doubles | None
     num_triplets: int
     baselines: dict[str, dict[str, float]]
@@ -122,22 +124,13 @@ class PairedReport:
     def table(self) -> str:
         """The headline figures of the encoder and its baselines, for people."""
         figures = self.figures()
-        rows = {"model": figures, **self.baselines}
-        if len(self.modes) > 1:
-            own = {
-                mode: {name: figures.get(f"{mode}_{name}", np.nan) for name in HEADLINES}
-                for mode in self.modes
-            }
-            rows = {"model": figures, **own, **self.baselines}
+        own = {
+            mode: {name: figures.get(f"{mode}_{name}", np.nan) for name in HEADLINES}
+            for mode in (self.modes if len(self.modes) > 1 else ())
+        }
+        rows = {"model": figures, **own, **self.baselines}
         names = [name for name in (*HEADLINES, "map_all", "triplet_accuracy") if name in figures]
-        widths = [max(10, len(name) + 2) for name in names]
-        lines = [" " * 14 + "".join(f"{name:>{width}}" for name, width in zip(names, widths, strict=True))]
-        for row, found in rows.items():
-            cells = [_cell(name, found.get(name)) for name in names]
-            lines.append(
-                f"{row:<14}" + "".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
-            )
-        return "\n".join(lines)
+        return figure_table(rows, names, _cell, 14)
 
 
 def evaluate_pairs(
@@ -170,6 +163,7 @@ def evaluate_pairs(
         views=views,
         modes={mode: _direction(pair, sketches, photos) for mode, pair in vectors.items()},
         backward=_direction(main[::-1], photos, sketches),
+        first=first_items(*main),
         shares=shares if count else None,
         num_triplets=count,
         baselines=_baselines(sketches, photos, classes, triplets) if with_baselines else {},
@@ -191,7 +185,7 @@ def _direction(vectors: Vectors, queries: Side, gallery: Side) -> Direction:
         gallery_instances=known[1] if paired else None,
         ks=KS,
     )
-    return Direction(ranking, first_items(*vectors))
+    return Direction(ranking)
 
 
 def first_items(queries: Floats, gallery: Floats, count: int = SHOWN) -> NDArray[np.int64]:
@@ -206,8 +200,9 @@ def _baselines(
 ) -> dict[str, dict[str, float]]:
     found = {}
     several = len(np.unique(photos.labels)) > 1
+    drawn, seen = _grey(sketches.images), _grey(photos.images)
     for name, encode in BASELINES.items():
-        vectors = encode(_grey(sketches.images)), encode(_grey(photos.images))
+        vectors = encode(drawn), encode(seen)
         found[name] = _direction(vectors, sketches, photos).figures(several)
         if triplets:
             shares, count = triplet_shares(*vectors, sketches, photos, classes, triplets)

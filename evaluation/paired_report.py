@@ -74,7 +74,7 @@ def _per_query_csv(report: PairedReport) -> str:
     for row, (own, rank) in enumerate(zip(own_photos(report), _ranks(report), strict=True)):
         found = [report.sketches.keys[row], report.classes[report.sketches.labels[row]]]
         place = "" if np.isnan(rank) else str(int(rank))
-        found += ["" if own is None else keys[own], place, keys[report.forward.first[row, 0]]]
+        found += ["" if own is None else keys[own], place, keys[report.first[row, 0]]]
         if report.shares is not None:
             found.append("" if np.isnan(report.shares[row]) else f"{report.shares[row]:.4f}")
         writer.writerow(found)
@@ -100,7 +100,7 @@ def _last(key: str) -> str:
 
 
 def _save_sheet(path: Path, report: PairedReport, shown: Shown | None) -> None:
-    ranks, own, first = _ranks(report), own_photos(report), report.forward.first
+    ranks, own, first = _ranks(report), own_photos(report), report.first
     groups = _groups(ranks)
     rows = [row for _, members in groups for row in members]
     wanted = {int(photo) for row in rows for photo in (own[row], *first[row]) if photo is not None}

@@ -19,6 +19,7 @@ from evaluation.bootstrap import interval
 from evaluation.classification import ClassificationResult, classify_metrics, per_class, worst_mistakes
 from evaluation.definitions import define
 from evaluation.ranking import RankingResult, rank_metrics
+from evaluation.tables import figure_table
 from evaluation.votes import VOTERS, knn_leave_one_out, knn_predict
 
 KS = (1, 5, 10)
@@ -73,15 +74,7 @@ class Report:
     def table(self) -> str:
         """The headline figures of the encoder and its baselines, for people."""
         rows = {"model": self.figures(), **self.baselines}
-        widths = [max(10, len(name) + 2) for name in HEADLINES]
-        lines = [
-            " " * 10 + "".join(f"{name:>{width}}" for name, width in zip(HEADLINES, widths, strict=True))
-        ]
-        for model, figures in rows.items():
-            cells = [_cell(name, figures.get(name)) for name in HEADLINES]
-            line = "".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
-            lines.append(f"{model:<10}{line}")
-        return "\n".join(lines)
+        return figure_table(rows, HEADLINES, _cell, 10)
 
 
 def evaluate(

@@ -42,6 +42,7 @@ def triplet_shares(
     NaN for a sketch without triplets. Triplets of objects that are not in this split are left out; what is
     not rows of three whole numbers is a `UserError`.
     """
+    exact = photo_vectors.astype(np.float64)
     right, total = np.zeros(len(sketch_vectors)), np.zeros(len(sketch_vectors))
     for name, given in triplets.items():
         if name not in classes:
@@ -59,7 +60,7 @@ def triplet_shares(
                 if closer in photo_rows and farther in photo_rows
             ]
             if pairs:
-                far = np.square(photo_vectors.astype(np.float64) - sketch_vectors[sketch]).sum(axis=1)
+                far = np.square(exact - sketch_vectors[sketch]).sum(axis=1)
                 closer, farther = far[np.array(pairs)].T
                 right[sketch], total[sketch] = np.sum(closer < farther), len(pairs)
     shares = np.divide(right, total, out=np.full(len(total), np.nan), where=total > 0)

@@ -31,6 +31,7 @@ from preprocess.registry import DATASETS, dataset_spec
 from preprocess.spec import DatasetSpec, Options
 from preprocess.splits import parse_splits
 from sketch.photos import FITS, PHOTO_AS
+from tfrecords.dataset import DatasetFolder
 from tfrecords.manifest import Manifest
 
 FLAGS = flags.FLAGS
@@ -202,8 +203,7 @@ def report(manifest: Manifest, out: Path) -> None:
     print(f"classes     {manifest.num_classes:>10,}")
     print(f"fingerprint {manifest.fingerprint:>18}")
     print(f"wrote {out}")
-    model = "twin_resnet" if manifest.has_photos else "sknet"
-    print(f"next: python train.py --model={model} --data={out} --run=runs/{model}")
+    print(f"next: {DatasetFolder(out, manifest).next_command()}")
 
 
 def console() -> None:

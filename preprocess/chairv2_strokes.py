@@ -16,8 +16,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import UserError
-from preprocess.layouts import validation_objects
-from preprocess.spec import Bad, Chunk, DatasetSpec, Found, Index, Options, Origin, PictureFile, new_rows
+from preprocess.layouts import SPLITS, validation_objects
+from preprocess.spec import (
+    Bad,
+    Chunk,
+    DatasetSpec,
+    Found,
+    Index,
+    Options,
+    Origin,
+    PictureFile,
+    drop,
+    new_rows,
+)
 from sketch.raster import rasterize
 from sketch.safe_numpy import unpickle_arrays
 from sketch.strokes import Sketch
@@ -31,7 +42,6 @@ MAX_FILE_BYTES = 256 << 20
 MAX_POINTS = 100_000
 _FILE = "ChairV2_Coordinate"
 _KEY = re.compile(r"/?(train|test)/(.{1,200})_([^_/]{1,50})")  # mostly a number, or who drew it
-_SPLITS = {"train": 0, "test": 2}
 
 
 def find(sources: list[Path], options: Options, scratch: Path) -> Found:
@@ -46,7 +56,7 @@ def find(sources: list[Path], options: Options, scratch: Path) -> Found:
     chairs = sorted({(split, name) for split, name, _ in drawings})
     if len({name for _, name in chairs}) < len(chairs):
         raise UserError(f"{path} has the same chair in train and in test; get the file again")
-    found = tuple(sum(split == wanted for split, _ in chairs) for wanted in _SPLITS)
+    found = tuple(sum(split == wanted for split, _ in chairs) for wanted in SPLITS)
     if found != PUBLISHED:
         print(
             f"{found[0]} chairs for training and {found[1]} for testing, published are {PUBLISHED[0]} and "
@@ -89,7 +99,7 @@ def _unpacked(
             shape = "x".join(map(str, points.shape))
             raise UserError(f"the drawing /{key} holds {points.dtype} {shape}, expected numbers [points, 3]")
         path.write_bytes(points.astype("<f4").tobytes())
-        split = 1 if kind == "train" and numbers[name] in held else _SPLITS[kind]
+        split = 1 if kind == "train" and numbers[name] in held else SPLITS[kind]
         found.append(PictureFile(path, key, key, 0, numbers[name], split))
     return tuple(found)
 
@@ -102,9 +112,7 @@ def index(chunk: Chunk, options: Options) -> Index:
         try:
             _sketch(data)
         except ValueError as error:
-            if not dropped:
-                bad.append(Bad("bad_strokes", str(error), picture.origin))
-            dropped["bad_strokes"] += 1
+            drop(Bad("bad_strokes", str(error), picture.origin), dropped, bad)
             continue
         kept.append((picture, len(data)))
     rows = new_rows(len(kept))

@@ -16,14 +16,11 @@ import numpy as np
 from common.errors import UserError
 from preprocess import paired_files, pairs
 from preprocess.classes import choose_classes, clean_name
-from preprocess.spec import Bad, Chunk, DatasetSpec, Found, Index, Options, Origin, new_rows
+from preprocess.spec import Bad, Chunk, DatasetSpec, Found, Index, Options, Origin, drop, new_rows
 from preprocess.splits import SPLIT_FOLDERS
 from sketch.photos import load_sketch
 from tfrecords.png import encode_png
 from tfrecords.schema import Record
-
-SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif"))
-CHECK_SIZE = 16  # px: whether there is a drawing does not depend on the size, the time does
 
 
 def find(sources: list[Path], options: Options, scratch: Path) -> Found:
@@ -84,12 +81,11 @@ def index(chunk: Chunk, options: Options) -> Index:
         origin = f"{chunk.origin}/{path.name}"
         try:
             data = _read_file(path, origin)
-            load_sketch(data, min(options.image_size, CHECK_SIZE), options.fit)
+            load_sketch(data, min(options.image_size, paired_files.CHECK_SIZE), options.fit)
         except UserError as error:
             reason = "nothing_drawn" if str(error).startswith("nothing is drawn") else "bad_image"
-            if reason not in dropped:
-                bad.append(Bad(reason, str(error), origin if origin.isprintable() else ascii(origin)))
-            dropped[reason] += 1
+            shown = origin if origin.isprintable() else ascii(origin)
+            drop(Bad(reason, str(error), shown), dropped, bad)
             if options.strict:
                 break
             continue
@@ -108,7 +104,7 @@ def image_files(folder: Path) -> list[Path]:
     return sorted(
         path
         for path in folder.iterdir()
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+        if path.suffix.lower() in pairs.SUFFIXES and not path.name.startswith(".") and path.is_file()
     )
 
 

@@ -9,6 +9,9 @@ from pathlib import Path
 from preprocess.archives import Listed, list_files
 from preprocess.spec import Options
 
+SPLITS = {"train": 0, "test": 2}
+"""The published splits, and their numbers in `SPLIT_NAMES`."""
+
 
 def listed_files(sources: list[Path]) -> Iterator[tuple[str, Listed]]:
     """Every file of the sources with its path inside, which begins with the folder's name; loose ones first.

@@ -10,14 +10,25 @@ import numpy as np
 
 from common.errors import UserError
 from preprocess.edged import without_edges
-from preprocess.spec import SPLIT_NAMES, ZERO_SHOT, Bad, Chunk, Index, Options, Origin, PictureFile, new_rows
+from preprocess.spec import (
+    SPLIT_NAMES,
+    ZERO_SHOT,
+    Bad,
+    Chunk,
+    Index,
+    Options,
+    Origin,
+    PictureFile,
+    drop,
+    new_rows,
+)
 from preprocess.splits import parse_splits
+from sketch.decode import MAX_FILE_BYTES
 from sketch.photos import fit_edges, load_as, load_sketch
 from tfrecords.png import encode_png
 from tfrecords.schema import DOMAINS, Record
 
 SKETCH, PHOTO = (DOMAINS.index(name) for name in ("sketch", "photo"))
-MAX_FILE_BYTES = 64 << 20
 CHECK_SIZE = 16  # px: whether a picture can be read does not depend on the size, the time does
 
 
@@ -116,9 +127,7 @@ def _note(picture: PictureFile, detail: str, dropped: Counter[str], bad: list[Ba
         reason = "missing_photo"
     elif detail.startswith("nothing"):
         reason = "nothing_drawn" if picture.domain == SKETCH else "nothing_to_see"
-    if reason not in dropped:
-        bad.append(Bad(reason, detail, picture.origin))
-    dropped[reason] += 1
+    drop(Bad(reason, detail, picture.origin), dropped, bad)
 
 
 def _index(

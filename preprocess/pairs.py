@@ -11,8 +11,10 @@ import io
 import re
 import zipfile
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path, PurePosixPath
 
 from PIL import Image
@@ -22,7 +24,7 @@ from preprocess.archives import Listed, list_files, unpack
 from preprocess.classes import choose_classes, clean_name
 from preprocess.layouts import validation_objects
 from preprocess.paired_files import PHOTO, SKETCH
-from preprocess.spec import SPLIT_NAMES, Bad, Chunk, Found, Options, PictureFile
+from preprocess.spec import SPLIT_NAMES, Bad, Chunk, Found, Options, PictureFile, drop
 from preprocess.splits import SPLIT_FOLDERS
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
@@ -96,7 +98,7 @@ def _placed(sources: list[Path], dropped: Counter[str], bad: list[Bad]) -> Itera
             else:
                 outside = "its path leads out of the archive"
                 detail = outside if ".." in inside else "it lies in no photo or sketch folder of a class"
-                _drop("misplaced", file.origin, detail, dropped, bad)
+                drop(Bad("misplaced", detail, file.origin), dropped, bad)
 
 
 def place_of(inside: str, source: Path, file: Listed) -> Placed | None:
@@ -138,16 +140,21 @@ def _largest(places: Iterable[Placed]) -> list[Placed]:
     for place in places:
         same[place.word, place.domain, place.split, place.stem].append(place)
     groups = (same[key] for key in sorted(same))
-    return [group[0] if len(group) == 1 else max(group, key=lambda p: _area(p.file)) for group in groups]
+    with ExitStack() as stack:
+        opened = cache(lambda path: stack.enter_context(zipfile.ZipFile(path)))  # slow to open
+        return [
+            group[0] if len(group) == 1 else max(group, key=lambda p: _area(p.file, opened))
+            for group in groups
+        ]
 
 
-def _area(file: Listed) -> int:
-    """Pixels as the header says, 0 where it cannot be read."""
+def _area(file: Listed, opened: Callable[[Path], zipfile.ZipFile]) -> int:
+    """Pixels as the header says, 0 where it cannot be read; `opened` gives an archive."""
     try:
         if file.member is None:
             with Image.open(file.path) as image:
                 return image.width * image.height
-        with zipfile.ZipFile(file.path) as archive, archive.open(file.member) as member:
+        with opened(file.path).open(file.member) as member:
             head = io.BytesIO(member.read(1 << 16))
         with Image.open(head) as image:
             return image.width * image.height
@@ -165,7 +172,7 @@ def _paired(places: list[Placed], dropped: Counter[str], bad: list[Bad]) -> list
             stems = (place.stem, *([match[1]] if match else []))
             name = next(((place.split, stem) for stem in stems if (place.split, stem) in photos), None)
             if name is None:
-                _drop("missing_photo", place.file.origin, f"no photo '{stems[-1]}'", dropped, bad)
+                drop(Bad("missing_photo", f"no photo '{stems[-1]}'", place.file.origin), dropped, bad)
             else:
                 found.append((place, name))
     return found
@@ -192,9 +199,3 @@ def _pictures(
 def _natural(name: Name) -> tuple[int, list[tuple[int, str]]]:
     """Numbers in names count as numbers: 9 stands before 10."""
     return name[0], [(int(part or 0), text) for text, part in re.findall(r"(\D*)(\d{0,18})", name[1])]
-
-
-def _drop(reason: str, origin: str, detail: str, dropped: Counter[str], bad: list[Bad]) -> None:
-    if reason not in dropped:
-        bad.append(Bad(reason, detail, origin))
-    dropped[reason] += 1

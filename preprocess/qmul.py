@@ -18,13 +18,12 @@ from preprocess import paired_files
 from preprocess.archives import Listed, unpack
 from preprocess.classes import choose_classes
 from preprocess.edged import with_edges
-from preprocess.layouts import listed_files, source_of, validation_objects
+from preprocess.layouts import SPLITS, listed_files, source_of, validation_objects
 from preprocess.qmul_tables import Annotation, check_belongs, read_annotation, read_attributes, read_edges
-from preprocess.spec import Bad, Chunk, DatasetSpec, Found, Kept, Options, PictureFile
+from preprocess.spec import Bad, Chunk, DatasetSpec, Found, Kept, Options, PictureFile, drop
 
 PUBLISHED = {"shoes": (304, 115), "chairs": (200, 97), "handbags": (400, 168)}
 """Pairs for training and for testing."""
-_SPLITS = {"train": 0, "test": 2}
 _KINDS = ("sketches", "images")
 _PICTURE = re.compile(r"(?:.*/)?(\w+)/(train|test)/(images|sketches)/(\d{1,8})\.(?:jpe?g|png)")
 _TABLE = re.compile(r"(\w+?)_(annotation\.json|edge_db_(?:train|test)\.mat)")
@@ -103,16 +102,14 @@ def _numbers(files: _Files, kind: str, split: str) -> set[int]:
 
 def _paired(word: str, files: _Files, dropped: Counter[str], bad: list[Bad]) -> _Files:
     """Without the drawings that have no photo; says what differs from the published set."""
-    photos = {split: _numbers(files, "images", split) for split in _SPLITS}
+    photos = {split: _numbers(files, "images", split) for split in SPLITS}
     both = photos["train"] & photos["test"]
     if both:
         raise UserError(f"photo {min(both)} of {word} is in train and in test; get the data again")
     lonely = [r for r in files if r.kind == "sketches" and r.number not in photos[r.split]]
     for role in sorted(lonely):
-        if not dropped["missing_photo"]:
-            bad.append(Bad("missing_photo", "its photo is not there", files[role].origin))
-        dropped["missing_photo"] += 1
-    found = tuple(len(photos[split] & _numbers(files, "sketches", split)) for split in _SPLITS)
+        drop(Bad("missing_photo", "its photo is not there", files[role].origin), dropped, bad)
+    found = tuple(len(photos[split] & _numbers(files, "sketches", split)) for split in SPLITS)
     if word in PUBLISHED and found != PUBLISHED[word]:
         lacking = sorted(photos["train"] - _numbers(files, "sketches", "train"))
         lacking += sorted(photos["test"] - _numbers(files, "sketches", "test"))
@@ -135,7 +132,7 @@ def _tables(word: str, files: _Files) -> Tables:
         photos, sketches = (_numbers(files, kind, split) for kind in ("images", "sketches"))
         check_belongs(part, photos, sketches, f"{file.origin}, {split},")
     labels = files.get(_Role(word, _LABELS))
-    numbers = tuple(number for split in _SPLITS for number in annotation[split].images)
+    numbers = tuple(number for split in SPLITS for number in annotation[split].images)
     return Tables(annotation, read_attributes(*labels, numbers) if labels else {})
 
 
@@ -147,7 +144,7 @@ def _chunk(word: str, files: _Files, tables: Tables, options: Options, scratch: 
     pictures = []
     for role, file in sorted(files.items()):
         if role.kind in _KINDS:
-            split = 1 if role.split == "train" and role.number in held else _SPLITS[role.split]
+            split = 1 if role.split == "train" and role.number in held else SPLITS[role.split]
             key = f"{word}/{role.kind}/{role.number}"
             domain = _KINDS.index(role.kind)
             pictures.append(PictureFile(file.path, file.origin, key, domain, role.number, split))
@@ -157,7 +154,7 @@ def _chunk(word: str, files: _Files, tables: Tables, options: Options, scratch: 
 def _edged(word: str, files: _Files, tables: Tables, scratch: Path) -> _Files:
     """The same files, with the published edge maps in copies of the photos where there are any."""
     edged = dict(files)
-    for split in _SPLITS:
+    for split in SPLITS:
         table = files.get(_Role(word, f"edge_db_{split}.mat"))
         if table is None:
             print(f"{word}: no {word}_edge_db_{split}.mat; edges are found in the photos", file=sys.stderr)

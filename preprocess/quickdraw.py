@@ -12,7 +12,7 @@ import numpy as np
 from preprocess.archives import Listed, list_files, unpack
 from preprocess.classes import choose_classes, clean_name, official_names
 from preprocess.ndjson import cuts, lines
-from preprocess.spec import Bad, Chunk, DatasetSpec, Found, Index, Options, Origin, new_rows
+from preprocess.spec import Bad, Chunk, DatasetSpec, Found, Index, Options, Origin, drop, new_rows
 from sketch.errors import BadDrawing
 from sketch.quickdraw import parse_quickdraw
 from sketch.raster import rasterize
@@ -66,9 +66,7 @@ def index(chunk: Chunk, options: Options) -> Index:
         try:
             key, word, use = _usable(line, chunk.word, wanted, options)
         except BadDrawing as error:
-            if error.reason not in dropped:
-                bad.append(Bad(error.reason, error.detail, chunk.origin, number))
-            dropped[error.reason] += 1
+            drop(Bad(error.reason, error.detail, chunk.origin, number), dropped, bad)
             if options.strict and error.reason != "not_recognized":
                 break
             continue

@@ -17,13 +17,12 @@ from typing import NamedTuple
 from common.errors import UserError
 from preprocess import paired_files
 from preprocess.archives import Listed, unpack
-from preprocess.layouts import listed_files, source_of, validation_objects
+from preprocess.layouts import SPLITS, listed_files, source_of, validation_objects
 from preprocess.spec import Bad, Chunk, DatasetSpec, Found, Options, PictureFile
 
 PUBLISHED = {"shoe": (1800, 200), "chair": (300, 100)}
 """Photos for training and for testing; numbers of sketches differ between papers and are not checked."""
 _PICTURE = re.compile(r"\.(png|jpe?g)", re.IGNORECASE)
-_SPLITS = {"train": 0, "test": 2}
 _DOMAINS = {"sketch": 0, "sketches": 0, "photo": 1, "photos": 1, "image": 1, "images": 1}
 _NUMBERED = re.compile(r"(.+)_([^_]+)")  # mostly a number, or who drew it
 
@@ -86,14 +85,14 @@ def _pictures(sources: list[Path]) -> list[_Picture]:
         if not _PICTURE.fullmatch(Path(name).suffix):
             continue
         words = re.findall(r"[a-z]+", folder.lower())
-        split = next((_SPLITS[part] for part in reversed(words) if part in _SPLITS), None)
+        split = next((SPLITS[part] for part in reversed(words) if part in SPLITS), None)
         domain = next((_DOMAINS[part] for part in reversed(words) if part in _DOMAINS), None)
         letter = re.fullmatch(r"(train|test)([ab])", words[-1] if words else "")
         if split is not None and domain is not None:
             found.append(_picture(split, domain, file))
         elif letter:
-            lettered.setdefault((_SPLITS[letter[1]], letter[2]), []).append(file)
-    for split in _SPLITS.values():
+            lettered.setdefault((SPLITS[letter[1]], letter[2]), []).append(file)
+    for split in SPLITS.values():
         found += _of_letters(split, lettered.get((split, "a"), []), lettered.get((split, "b"), []))
     return sorted(found, key=lambda p: (p.split, -p.domain, p.name, p.turn))
 
@@ -117,7 +116,7 @@ def _picture(split: int, domain: int, file: Listed) -> _Picture:
 
 def _check_counts(word: str, photos: set[tuple[int, str]]) -> None:
     """Say it where there are other numbers of photos than published: papers differ in their splits."""
-    found = tuple(sum(split == wanted for split, _ in photos) for wanted in _SPLITS.values())
+    found = tuple(sum(split == wanted for split, _ in photos) for wanted in SPLITS.values())
     if found != PUBLISHED[word]:
         print(
             f"{word}: {found[0]:,} photos for training and {found[1]:,} for testing, published are "

@@ -119,6 +119,13 @@ class Bad:
     line: int = 0
 
 
+def drop(example: Bad, dropped: Counter[str], bad: list[Bad]) -> None:
+    """Count what is left out in `dropped`, by its reason; the first of each reason is kept in `bad`."""
+    if example.reason not in dropped:
+        bad.append(example)
+    dropped[example.reason] += 1
+
+
 @dataclass(frozen=True)
 class Found:
     """The chunks of a source, and the chosen classes where names of files alone decide them.

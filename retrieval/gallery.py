@@ -12,7 +12,6 @@ from common.errors import UserError
 from common.files import sha256_of
 from retrieval import items
 from retrieval.card import CARD_FILE, EncoderCard
-from retrieval.crops import check_mode
 from retrieval.drawings import Drawings
 from retrieval.embedder import MODEL_FILE, Embedder, Encoded
 from retrieval.info import INFO_FILE, GalleryInfo
@@ -75,7 +74,7 @@ class Gallery:
 
     def encode(self, embedder: Embedder, drawings: Drawings) -> Encoded:
         """What `embedder` says of queries, with the views that the gallery was made with."""
-        return embedder.encode(drawings, views=check_mode(self.info.views))
+        return embedder.encode(drawings, views=self.info.views)
 
     def search(self, embeddings: Floats, top: int, faiss_above: int = FAISS_ABOVE) -> list[list[Hit]]:
         """The `top` nearest items for each of the network's `embeddings` `[queries, D]`, best first."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from common.errors import UserError
 from common.files import read_json, write_json
-from retrieval.crops import MODES
+from retrieval.crops import MODES, Mode
 
 SCHEMA_VERSION = 2
 OLDER_VERSION = 1  # a split of a data set, each picture seen once
@@ -47,7 +47,7 @@ class GalleryInfo:
     sha256: dict[str, str]
     source: str = "dataset"
     domain: str = "all"
-    views: str = "single"
+    views: Mode = "single"
     counts: dict[str, int] = field(default_factory=dict)
     schema_version: int = SCHEMA_VERSION
 

@@ -12,10 +12,9 @@ from pathlib import Path
 from common.errors import UserError
 from retrieval.card import EncoderCard
 from retrieval.info import INFO_FILE
+from retrieval.query import BITMAPS
 from sketch.decode import MAX_FILE_BYTES
 from sketch.photos import Photo, load_as
-
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ def list_photos(folder: Path) -> Listing:
     for path in _files(folder):
         key = path.relative_to(folder).as_posix()
         suffix = path.suffix.lower()
-        if suffix not in SUFFIXES and not (path.is_symlink() and path.is_dir()):
+        if suffix not in BITMAPS and not (path.is_symlink() and path.is_dir()):
             others[suffix or path.name] += 1
             continue
         reason = _obstacle(path, folder.resolve())

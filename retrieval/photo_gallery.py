@@ -15,13 +15,14 @@ from tqdm import tqdm
 from common.errors import UserError
 from common.files import sha256_of, whole_folder
 from retrieval.card import CARD_FILE
-from retrieval.crops import Mode, check_mode
+from retrieval.crops import Mode
 from retrieval.drawings import Drawings, Images
 from retrieval.embedder import MODEL_FILE, Embedder
 from retrieval.gallery import Gallery
 from retrieval.info import INFO_FILE, GalleryInfo
 from retrieval.items import Item
-from retrieval.photo_folder import SUFFIXES, Listing, decode_photo, list_photos, read_photo
+from retrieval.photo_folder import Listing, decode_photo, list_photos, read_photo
+from retrieval.query import BITMAPS
 from retrieval.search import Floats
 from retrieval.thumbnails import encode_thumbnail, has_size
 from retrieval.writer import GalleryWriter, Ways, check_target, describe, gallery_writer, open_export
@@ -182,7 +183,7 @@ def _tell_skipped(walk: _Pass, listing: Listing, tell: Tell) -> None:
         refused = f" that can be read ({len(walk.skipped)} were skipped)" if walk.skipped else ""
         raise UserError(
             f"{walk.photos} has no photos{refused}, and no manifest.json of a data set either; "
-            f"expected {', '.join(suffix[1:] for suffix in SUFFIXES)}"
+            f"expected {', '.join(suffix[1:] for suffix in BITMAPS)}"
         )
 
 
@@ -195,7 +196,7 @@ def _known(out: Path, export: Path, ways: Ways, tell: Tell) -> _Known:
         gallery = Gallery.open(out)
         info = gallery.info
         same = all(info.sha256[name] == sha256_of(export / name) for name in (MODEL_FILE, CARD_FILE))
-        if info.source != "photos" or not same or Ways(check_mode(info.views), info.normalize) != ways:
+        if info.source != "photos" or not same or Ways(info.views, info.normalize) != ways:
             tell(f"{out} was made in another way: every photo is embedded anew")
             return nothing
         stored = [gallery.items[index] for index in range(info.num_items)]

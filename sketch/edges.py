@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from sketch.ink import resized
+
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
@@ -36,7 +38,7 @@ def edge_map(pixels: Pixels, side: int = SIDE) -> Pixels:
     (F-measure 0.86 at 2 px) and have 1.1 times their ink.
     """
     colour = pixels if pixels.ndim == 3 else cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB)
-    colour = _resized(colour, side)
+    colour = resized(colour, side)
     for _ in range(_SMOOTHINGS):
         colour = cv2.bilateralFilter(colour, _REACH, _TONES, _SPREAD)
     across, down = _inhibited(*_gradient(colour))
@@ -44,15 +46,6 @@ def edge_map(pixels: Pixels, side: int = SIDE) -> Pixels:
     upper = max(_FAINTEST, float(np.quantile(strength, 1 - _SHARE)))
     lines = cv2.Canny(_rounded(across), _rounded(down), _FOLLOW * upper, upper, L2gradient=True)
     return _without_short(lines)
-
-
-def _resized(colour: Pixels, side: int) -> Pixels:
-    factor = side / max(colour.shape)
-    if factor == 1:
-        return colour
-    height, width = (max(1, round(length * factor)) for length in colour.shape[:2])
-    method = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(colour, (width, height), interpolation=method), np.uint8)
 
 
 def _gradient(colour: Pixels) -> tuple[Floats, Floats]:

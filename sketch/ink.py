@@ -149,11 +149,14 @@ def ridges(inside: NDArray[np.float32]) -> Mask:
 
 
 def resized(amount: Pixels, side: int, keep_lines: bool = False) -> Pixels:
-    """Resize so that the longer side has `side` px; with `keep_lines` thin lines get wider, not fainter."""
-    factor = side / max(amount.shape)
+    """Resize so that the longer side has `side` px; with `keep_lines` thin lines get wider, not fainter.
+
+    `amount` is uint8 `[h, w]` or `[h, w, 3]`.
+    """
+    factor = side / max(amount.shape[:2])
     if keep_lines and factor <= 0.5:
         amount = cv2.dilate(amount, np.ones((int(1 / factor),) * 2, np.uint8))
-    height, width = (max(1, round(length * factor)) for length in amount.shape)
+    height, width = (max(1, round(length * factor)) for length in amount.shape[:2])
     method = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
     small: Pixels = cv2.resize(amount, (width, height), interpolation=method)
     return small

@@ -64,7 +64,7 @@ def load_as(source: Path | bytes | Pixels, size: int, photo_as: str = "grey", fi
     return Photo(shown if photo_as == "rgb" else _grey(shown), shown, notes)
 
 
-def fit_edges(edges: Pixels, size: int, fit: str = "keep", frame: int = 4) -> Pixels:
+def fit_edges(edges: Pixels, size: int, fit: str = "keep", frame: int = _FRAME) -> Pixels:
     """An edge map uint8 `[h, w]` (255 paper) in a square of `size` px, thin lines kept.
 
     Under `fit="box"` the outermost `frame` px are taken as paper (published maps have a grey frame there),
@@ -131,12 +131,7 @@ def _object(colour: Pixels) -> tuple[Pixels, Box | None]:
 def _squared(pixels: Pixels, size: int, fit: str) -> Pixels:
     """A picture in a white square: as large as it fits, or as large as a drawing is."""
     room = size if fit == "keep" else max(1, round(drawing_room(size) + line_width_of(size)))
-    factor = room / max(pixels.shape[:2])
-    if factor != 1:
-        height, width = (max(1, round(length * factor)) for length in pixels.shape[:2])
-        method = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
-        pixels = np.asarray(cv2.resize(pixels, (width, height), interpolation=method), np.uint8)
-    return _on_paper(pixels, size, 255)
+    return _on_paper(resized(pixels, room), size, 255)
 
 
 def _on_paper(pixels: Pixels, size: int, paper: int) -> Pixels:

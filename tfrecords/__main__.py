@@ -26,8 +26,7 @@ def main(argv: list[str]) -> None:
     print("\n".join(table(folder.manifest)))
     preview = write_preview(folder)
     print(f"wrote {preview}")
-    model = "siamese" if folder.manifest.has_photos else "sknet"
-    print(f"next: python train.py --model={model} --data={folder.path} --run=runs/{model}")
+    print(f"next: {folder.next_command()}")
 
 
 def table(manifest: Manifest) -> Iterator[str]:

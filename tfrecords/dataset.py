@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,11 @@ class DatasetFolder:
     def open(path: Path) -> DatasetFolder:
         """Open a folder; a missing or foreign folder is a `UserError`."""
         return DatasetFolder(path, Manifest.load(path))
+
+    def next_command(self) -> str:
+        """What a user types next: train the network that serves such data best."""
+        model = "twin_resnet" if self.manifest.has_photos else "sknet"
+        return f"python train.py --model={model} --data={self.path} --run=runs/{model}"
 
     def shard_paths(self, split: str) -> list[Path]:
         """Paths of a split's shards in order; a missing shard is a `UserError`."""
@@ -95,8 +100,7 @@ class DatasetFolder:
     def shown(self, split: str, keys: Collection[str]) -> dict[str, NDArray[np.uint8]]:
         """Photos as people see them, uint8 `[size, size, 3]` by key, for those of `keys` that have one."""
         chosen = (record for record in self.records(split) if record.shown is not None and record.key in keys)
-        size = self.manifest.image_size
-        return {each.key: decode_image(replace(each, image=each.shown), size, 3) for each in chosen}
+        return {record.key: decode_shown(record, self.manifest.image_size) for record in chosen}
 
     def annotations(self) -> dict[str, Any]:
         """What people said of the examples, from `annotations.json`; empty where there is none.
