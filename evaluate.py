@@ -10,15 +10,16 @@ from typing import Any
 
 from absl import flags
 
-from common import cli
-from common.errors import UserError
-from common.files import read_json
 from evaluation.paired import PairedReport, Side, evaluate_pairs
 from evaluation.paired_report import write_paired_report
 from evaluation.report import Examples, Report, evaluate, write_report
-from retrieval.drawings import Drawings, check_pictures
-from retrieval.embedder import Embedder
+from sketchspace import cli
+from sketchspace.encoder.embedder import Embedder
+from sketchspace.encoder.inputs import Drawings
+from sketchspace.errors import UserError
+from sketchspace.files import read_json
 from tfrecords.dataset import DatasetFolder
+from tfrecords.gallery_items import check_pictures
 
 FLAGS = flags.FLAGS
 Config = dict[str, Any]

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from absl import flags
 
-from common import cli
-from common.errors import UserError
+from sketchspace import cli
+from sketchspace.errors import UserError
 
 FLAGS = flags.FLAGS
 GALLERIES = Path("galleries")
@@ -84,9 +84,9 @@ def main(argv: list[str]) -> None:
 
 def index() -> None:
     """Make a gallery."""
-    from retrieval.build import build_gallery
-    from retrieval.crops import check_mode
+    from sketchspace.encoder.views import check_mode
     from tfrecords import manifest
+    from tfrecords.gallery_items import build_gallery
 
     data, run = Path(FLAGS.index), Path(FLAGS.run)
     folder = Path(FLAGS.gallery or GALLERIES / data.resolve().name)
@@ -95,7 +95,7 @@ def index() -> None:
         chosen = {"domain": FLAGS.domain, "allow_other_data": FLAGS.allow_other_data}
         info = build_gallery(run, data, FLAGS.split, folder, **chosen, **ways)
     else:
-        from retrieval.photo_gallery import index_photos
+        from sketchspace.gallery.photo_index import index_photos
 
         info = index_photos(run, data, folder, tell=tell, **ways)
     if not info.encoder_fingerprint:
@@ -107,9 +107,9 @@ def index() -> None:
 
 def ask() -> None:
     """Answer queries: tables or JSON on standard output first, then the contact sheet."""
-    from retrieval.answer import answer, check_sheet_path, true_classes, write_answers
-    from retrieval.gallery import Gallery, newest_gallery
-    from retrieval.query import read_query
+    from sketchspace.answers.answer import answer, check_sheet_path, true_classes, write_answers
+    from sketchspace.answers.query import read_query
+    from sketchspace.gallery.gallery import Gallery, newest_gallery
 
     if FLAGS.out:
         check_sheet_path(Path(FLAGS.out))

@@ -9,25 +9,30 @@ HERE = Path(__file__).parent
 CORE = [
     "absl-py>=2.5",
     "ai-edge-litert>=2.3",
-    "google-crc32c>=1.7",
     "h5py>=3.14",
-    "importlib_resources>=6.5",
-    "isal>=1.9,<2",
-    "matplotlib>=3.11",
     "numpy<2.5",
     "opencv-python-headless>=5.0,<5.1",
     "orjson>=3.11",
     "pillow<13",
+    "scipy>=1.17",
+    "tqdm>=4.67",
+]
+"""What answering a query needs."""
+TRAIN = [
+    "google-crc32c>=1.7",
+    "importlib_resources>=6.5",
+    "isal>=1.9,<2",
+    "matplotlib>=3.11",
     "protobuf<7",
     "pyarrow<26",
     "requests>=2.32",
-    "scipy>=1.17",
     "tensorboard>=2.21,<2.22",
     "tensorflow>=2.21,<2.22",
     "tensorflow-datasets>=4.9.10,<5",
     "tf-keras>=2.21,<2.22",
-    "tqdm>=4.67",
 ]
+"""What the pipeline in a checkout needs beside it: data sets, training, evaluation."""
+FAISS = ["faiss-cpu>=1.15,<2"]
 DEV = [
     "hypothesis>=6.150",
     "mypy>=1.18",
@@ -47,35 +52,9 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.11,<3.14",
-    packages=find_packages(
-        include=[
-            f"{room}{end}"
-            for room in (
-                "common",
-                "sketch",
-                "tfrecords",
-                "preprocess",
-                "models",
-                "learners",
-                "training",
-                "evaluation",
-                "retrieval",
-                "studies",
-            )
-            for end in ("", ".*")
-        ]
-    ),
-    package_data={"preprocess": ["*.txt"]},
-    py_modules=["train", "evaluate", "retrieve"],
+    packages=find_packages(include=["sketchspace", "sketchspace.*"]),
+    package_data={"sketchspace": ["py.typed"]},
     install_requires=CORE,
-    extras_require={"faiss": ["faiss-cpu>=1.15,<2"], "dev": [*DEV, "faiss-cpu>=1.15,<2"]},
-    entry_points={
-        "console_scripts": [
-            "sketchspace-preprocess=preprocess.__main__:console",
-            "sketchspace-records=tfrecords.__main__:console",
-            "sketchspace-train=train:console",
-            "sketchspace-evaluate=evaluate:console",
-            "sketchspace-retrieve=retrieve:console",
-        ]
-    },
+    extras_require={"train": TRAIN, "faiss": FAISS, "dev": [*TRAIN, *FAISS, *DEV]},
+    entry_points={"console_scripts": ["sketchspace=sketchspace.__main__:console"]},
 )

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from common import cli, quiet
-from common.errors import UserError
+from sketchspace import cli
+from sketchspace.errors import UserError
+from training.tensorflow_import import import_tensorflow
 
 if TYPE_CHECKING:
     from training.session import Request
@@ -72,7 +73,7 @@ def main(argv: list[str]) -> None:
     for name in () if FLAGS.list_models else ("model", "data") if FLAGS.dry_run else ("model", "data", "run"):
         if not FLAGS[name].value:
             raise UserError(f"--{name} is missing; {FLAGS[name].help}")
-    quiet.import_tensorflow()
+    import_tensorflow()
     from models.registry import MODELS
 
     if FLAGS.list_models:

@@ -38,7 +38,7 @@ def _litert(export: Path, threads: int) -> tuple[Embed, str]:
     """As retrieve.py embeds photos."""
     from importlib.metadata import version
 
-    from retrieval.embedder import Embedder
+    from sketchspace.encoder.embedder import Embedder
 
     embedder = Embedder.open(export, threads)
     return lambda photos: embedder.embed(photos, views="mean_feature"), f"LiteRT {version('ai-edge-litert')}"
@@ -46,12 +46,12 @@ def _litert(export: Path, threads: int) -> tuple[Embed, str]:
 
 def _saved_model(export: Path, threads: int) -> tuple[Embed, str]:
     """The SavedModel on batches of the same size."""
-    from common import quiet
+    from training.tensorflow_import import import_tensorflow
 
-    quiet.import_tensorflow()
+    import_tensorflow()
     import tensorflow as tf
 
-    from retrieval.crops import blocks, join, views
+    from sketchspace.encoder.views import blocks, join, views
     from training.strategy import set_threads
 
     set_threads(threads, 1)

@@ -43,7 +43,7 @@ def real_lines(data: Path, name: str) -> list[bytes]:
         with zipfile.ZipFile(data / name) as archive:
             members = sorted(member for member in archive.namelist() if member.endswith(".ndjson"))
             return [line for member in members for line in archive.read(member).splitlines()]
-    from preprocess.sample import write_ndjson
+    from preprocess.sample.drawings import write_ndjson
 
     with tempfile.TemporaryDirectory() as folder:
         paths = write_ndjson(Path(folder), 250, 0)

@@ -22,7 +22,7 @@ sys.path.insert(0, str(ROOT))
 import orjson  # noqa: E402
 from PIL import Image, ImageDraw  # noqa: E402
 
-from common.quiet import import_tensorflow  # noqa: E402
+from training.tensorflow_import import import_tensorflow  # noqa: E402
 
 
 def ours(lines: Path, size: int, out: Path) -> int:
@@ -113,8 +113,8 @@ def with_tfds(lines: Path, size: int, out: Path) -> int:
     """The same records through a `GeneratorBasedBuilder`, with this project's reader and rasteriser."""
     import tensorflow_datasets as tfds
 
-    from sketch.quickdraw import parse_quickdraw
-    from sketch.raster import rasterize
+    from sketchspace.sketch.quickdraw import parse_quickdraw
+    from sketchspace.sketch.raster import rasterize
     from tfrecords.schema import DOMAINS
 
     with lines.open("rb") as file:

@@ -23,9 +23,9 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from common.files import write_json  # noqa: E402
-from sketch.raster import rasterize  # noqa: E402
-from sketch.strokes import Sketch  # noqa: E402
+from sketchspace.files import write_json  # noqa: E402
+from sketchspace.sketch.raster import rasterize  # noqa: E402
+from sketchspace.sketch.strokes import Sketch  # noqa: E402
 from tfrecords.manifest import Manifest  # noqa: E402
 from tfrecords.schema import Record  # noqa: E402
 from tfrecords.writer import shard_name, write_shard  # noqa: E402
@@ -70,7 +70,8 @@ def write_dataset(folder: Path, count: int, image_size: int) -> str:
 
 def write_encoder(export: Path, image_size: int, embedding_size: int, fingerprint: str) -> int:
     """An untrained skNet of full width as LiteRT; returns the file's bytes."""
-    from common.quiet import import_tensorflow, quiet_native_code
+    from sketchspace.quiet import quiet_native_code
+    from training.tensorflow_import import import_tensorflow
 
     import_tensorflow("models.registry")
     import tensorflow as tf
@@ -107,7 +108,7 @@ def write_encoder(export: Path, image_size: int, embedding_size: int, fingerprin
 
 def prepare(folder: Path, items: int, image_size: int, embedding_size: int) -> None:
     """Make the gallery and the query, and tell how fast indexing was."""
-    from retrieval.build import build_gallery
+    from tfrecords.gallery_items import build_gallery
 
     fingerprint = write_dataset(folder / "data", items, image_size)
     size = write_encoder(folder / "run" / "export", image_size, embedding_size, fingerprint)

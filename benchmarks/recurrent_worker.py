@@ -12,14 +12,14 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.training_worker import Steps, serve
-from common import quiet
+from training.tensorflow_import import import_tensorflow
 
 EXECUTIONS = 2
 
 
 def start(settings: dict) -> tuple[Steps, dict]:
     """What makes steps, and facts about the network."""
-    quiet.import_tensorflow()
+    import_tensorflow()
     import tensorflow as tf
     import tf_keras
 

@@ -14,14 +14,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from common import quiet
+from training.tensorflow_import import import_tensorflow
 
 Steps = Callable[[int], int]
 
 
 def start(settings: dict) -> tuple[Steps, dict]:
     """What makes steps, and facts about the network."""
-    quiet.import_tensorflow()
+    import_tensorflow()
     import tensorflow as tf
     import tf_keras
 

@@ -45,9 +45,9 @@ def stepper(plain: bool, flags: argparse.Namespace):
     import tensorflow as tf
 
     from benchmarks.vrnn_plain import plain_form
-    from models import vrnn
     from models.registry import resolve_options
     from models.spec import Shapes
+    from models.vrnn import model as vrnn
     from training.estimator import RunConfig, compile_learner
 
     width = str(flags.units)
@@ -83,9 +83,9 @@ def main() -> None:
     parser.add_argument("--precision", default="float32", help="float32 or mixed_bfloat16")
     parser.add_argument("--even", action="store_true", help="all drawings have the same number of points")
     flags = parser.parse_args()
-    from common.quiet import import_tensorflow
+    from training.tensorflow_import import import_tensorflow
 
-    import_tensorflow("models.vrnn")
+    import_tensorflow("models.vrnn.model")
     import tf_keras
 
     tf_keras.mixed_precision.set_global_policy(flags.precision)

@@ -13,8 +13,8 @@ import tf_keras
 from tf_keras import layers
 
 from models.stroke_layers import gather_at, mask_of
-from models.vrnn_layer import POINT, Sizes, Vrnn
-from models.vrnn_terms import Gaussian, bernoulli_nll, divergence, gaussian_nll
+from models.vrnn.layer import POINT, Sizes, Vrnn
+from models.vrnn.losses import Gaussian, bernoulli_nll, divergence, gaussian_nll
 
 TERMS = ("kl", "nll_xy", "nll_pen")
 
@@ -130,5 +130,5 @@ class PlainVrnn(layers.Layer):
 
 def plain_form(build: Callable[[], tf_keras.Model]) -> tf_keras.Model:
     """What `build()` gives where it finds the plain layer instead of `Vrnn`."""
-    with mock.patch("models.vrnn.Vrnn", PlainVrnn):
+    with mock.patch("models.vrnn.model.Vrnn", PlainVrnn):
         return build()

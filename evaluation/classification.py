@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import log_softmax, softmax
 
-from common.errors import UserError
 from evaluation.bootstrap import interval
+from sketchspace.errors import UserError
 
 Doubles = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.distance import cdist
 
-from common.errors import UserError
+from sketchspace.errors import UserError
 
 Doubles = NDArray[np.float64]
 Ints = NDArray[np.int64]

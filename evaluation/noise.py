@@ -12,8 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sketch.raster import rasterize
-from sketch.strokes import Sketch
+from sketchspace.sketch.raster import rasterize
+from sketchspace.sketch.strokes import Sketch
 
 Doubles = NDArray[np.float64]
 

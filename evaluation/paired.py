@@ -9,13 +9,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from common.errors import UserError
 from evaluation.baselines import Floats, Images, hog_blurred_features, hog_features, pixel_features
 from evaluation.bootstrap import interval
 from evaluation.neighbours import ExactOrder, chunks, prepare
 from evaluation.ranking import Doubles, RankingResult, rank_metrics
 from evaluation.tables import figure_table
 from evaluation.triplet_order import Triplets, triplet_shares
+from sketchspace.errors import UserError
 
 KS = (1, 5, 10, 100)
 BY_INSTANCE = ("acc_at_1", "acc_at_5", "acc_at_10", "mean_rank", "mean_reciprocal_rank")

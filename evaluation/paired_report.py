@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from common.files import whole_folder, write_bytes, write_json
 from evaluation.definitions import define
 from evaluation.paired import PairedReport, Side
-from evaluation.plots_pairs import PairRow, save_pairs
+from evaluation.plots.pairs import PairRow, save_pairs
+from sketchspace.files import whole_folder, write_bytes, write_json
 
 ROWS = 4
 """Queries in each group of the sheet: the best, those in the middle, the worst."""

@@ -15,11 +15,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from common.errors import UserError
 from evaluation.bootstrap import interval
-from sketch.partial import first_points
-from sketch.raster import rasterize
-from sketch.strokes import Sketch
+from sketchspace.errors import UserError
+from sketchspace.sketch.partial import first_points
+from sketchspace.sketch.raster import rasterize
+from sketchspace.sketch.strokes import Sketch
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]

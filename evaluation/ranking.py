@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from common.errors import UserError
 from evaluation import matches
 from evaluation.bootstrap import interval
 from evaluation.neighbours import ExactOrder, chunks, prepare
+from sketchspace.errors import UserError
 
 Doubles = NDArray[np.float64]
 Ints = NDArray[np.int64]

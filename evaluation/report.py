@@ -12,15 +12,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from common.files import whole_folder, write_bytes, write_json
-from evaluation import plots
 from evaluation.baselines import hog_features, pixel_features
 from evaluation.bootstrap import interval
 from evaluation.classification import ClassificationResult, classify_metrics, per_class, worst_mistakes
 from evaluation.definitions import define
+from evaluation.plots import mistakes as plots
 from evaluation.ranking import RankingResult, rank_metrics
 from evaluation.tables import figure_table
 from evaluation.votes import VOTERS, knn_leave_one_out, knn_predict
+from sketchspace.files import whole_folder, write_bytes, write_json
 
 KS = (1, 5, 10)
 BASELINES = {"pixels": pixel_features, "hog": hog_features}

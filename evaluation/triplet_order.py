@@ -8,8 +8,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from common.errors import UserError
 from evaluation.baselines import Floats
+from sketchspace.errors import UserError
 
 Doubles = NDArray[np.float64]
 Triplets = Mapping[str, Sequence[Sequence[int]]]

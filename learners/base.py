@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import tensorflow as tf
 import tf_keras
 
-from common.errors import UserError
+from sketchspace.errors import UserError
 
 Batch = Mapping[str, tf.Tensor]
 Named = dict[str, tf.Tensor]

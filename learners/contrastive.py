@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 import tensorflow as tf
 import tf_keras
 
-from common.errors import unknown_name
 from learners.base import Batch, Learner, Named, Scores, above_zero
 from learners.cross_domain import members
+from sketchspace.errors import unknown_name
 
 _TINY = 1e-12
 MATCHES = {"class": ("label",), "instance": ("label", "instance")}

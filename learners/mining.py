@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from common.errors import unknown_name
+from sketchspace.errors import unknown_name
 
 
 class Kinds(NamedTuple):

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 import tensorflow as tf
 import tf_keras
 
-from common.errors import UserError, unknown_name
 from learners.base import Batch, Learner, Named, Scores, above_zero
 from learners.classify import cross_entropy
 from learners.cross_domain import cosines, info_nce, interleaved, members, multi_similarity
 from learners.mining import Kinds, all_triplets, mining_named, squared_distances
 from learners.triplet import hinge
+from sketchspace.errors import UserError, unknown_name
 
 LOSSES = ("info_nce", "multi_similarity", "triplet", "cross_entropy")
 

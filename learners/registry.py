@@ -7,13 +7,13 @@ from typing import Any
 
 import tf_keras
 
-from common.errors import unknown_name
 from learners.annotated import Annotated
 from learners.base import Learner
 from learners.classify import Classify
 from learners.contrastive import Contrastive
 from learners.pairs import Pairs
 from learners.triplet import Triplet
+from sketchspace.errors import unknown_name
 
 LEARNERS: dict[str, tuple[Callable[..., Learner], tuple[str, ...]]] = {
     "classify": (Classify, ("label_smoothing", "anneal")),

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 import tensorflow as tf
 import tf_keras
 
-from common.errors import unknown_name
 from learners.base import Batch, Learner, Named, above_zero
 from learners.mining import Triplets, all_triplets, mining_named, pairs_within, squared_distances
+from sketchspace.errors import unknown_name
 
 _TINY = 1e-12
 

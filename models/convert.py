@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
-from common import cli, quiet
-from common.errors import UserError, unknown_name
-from common.files import replace_folder, write_json
+from sketchspace import cli
+from sketchspace.errors import UserError, unknown_name
+from sketchspace.files import replace_folder, write_json
+from training.tensorflow_import import import_tensorflow
 
 if TYPE_CHECKING:
     import tf_keras
@@ -60,7 +61,7 @@ def main(argv: list[str]) -> None:
         raise UserError(f"{len(argv)} files were given, expected one: python -m models.convert weights.npy")
     if not FLAGS.run:
         raise UserError(f"--run is missing; {FLAGS['run'].help}")
-    quiet.import_tensorflow()
+    import_tensorflow()
     from training.recipe import parse_settings
 
     request = Request(
@@ -87,7 +88,7 @@ def convert(request: Request) -> Iterator[str]:
     """
     from models.published_weights import assign, match
     from models.registry import model_spec, resolve_options
-    from sketch.safe_numpy import read_npy_dict
+    from sketchspace.arrays.safe_numpy import read_npy_dict
 
     if request.model not in MODELS_WITH_WEIGHTS:
         raise unknown_name("model with published weights", request.model, MODELS_WITH_WEIGHTS)

@@ -12,7 +12,7 @@ import tensorflow as tf
 import tf_keras
 from numpy.typing import NDArray
 
-from common.errors import UserError
+from sketchspace.errors import UserError
 
 PARTS = ("weights", "biases")
 PUBLISHED_NAMES = {"attention_hidden": "conv1", "attention": "conv2"}

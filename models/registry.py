@@ -5,21 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from common.errors import UserError, unknown_name
-from models import (
-    blstm,
-    combined,
-    dssa,
-    lstm,
-    resnet_v2,
-    siamese,
-    sketch_a_net,
-    sknet,
-    skresnet,
-    twin_resnet,
-    vrnn,
-)
+from models import blstm, combined, dssa, lstm, resnet_v2, siamese, sketch_a_net, sknet, skresnet, twin_resnet
 from models.spec import ModelSpec
+from models.vrnn import model as vrnn
+from sketchspace.errors import UserError, unknown_name
 
 
 def listed(*specs: ModelSpec) -> dict[str, ModelSpec]:

@@ -24,13 +24,13 @@ from pathlib import Path
 
 from absl import flags
 
-from common import cli
-from common.errors import UserError
 from preprocess.classes import choose_classes, official_names
 from preprocess.registry import DATASETS, dataset_spec
 from preprocess.spec import DatasetSpec, Options
 from preprocess.splits import parse_splits
-from sketch.photos import FITS, PHOTO_AS
+from sketchspace import cli
+from sketchspace.errors import UserError
+from sketchspace.pictures.photos import FITS, PHOTO_AS
 from tfrecords.dataset import DatasetFolder
 from tfrecords.manifest import Manifest
 
@@ -181,7 +181,7 @@ def _cores() -> int:
 
 def _download(dataset: str, sources: list[Path], options: Options) -> list[Path]:
     """Fetch the files of the chosen classes; they are then read as any other files are."""
-    from preprocess.download import fetch_all, quickdraw_urls
+    from preprocess.download.fetch import fetch_all, quickdraw_urls
 
     if dataset != "quickdraw":
         raise UserError(f"--download knows Quick, Draw! only, not --dataset={dataset}")

@@ -9,8 +9,8 @@ from typing import BinaryIO, TypeVar
 
 import numpy as np
 
-from common.errors import UserError
 from preprocess.spec import ROW, Index, Rows
+from sketchspace.errors import UserError
 
 T = TypeVar("T")
 MAX_CLASSES = 50_000

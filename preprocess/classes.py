@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from common.errors import UserError, unknown_name
 from preprocess.spec import Options
+from sketchspace.errors import UserError, unknown_name
 
 MAX_NAME = 100
 

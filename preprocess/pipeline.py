@@ -16,18 +16,18 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from common.errors import UserError
-from common.files import write_json
 from preprocess.annotations import annotate
 from preprocess.catalogue import Catalogue
 from preprocess.plan import Plan, make_plan
-from preprocess.pool import Workers
+from preprocess.processes import Workers
 from preprocess.registry import dataset_spec
-from preprocess.sources import Source, stamps, used_sources
+from preprocess.source_files import Source, stamps, used_sources
 from preprocess.spec import DatasetSpec, Found, Index, Options, new_rows
 from preprocess.splits import parse_splits
-from preprocess.tasks import ShardTask, changed, index_chunk, write_task
-from preprocess.work import WorkFolder, work_folder
+from preprocess.worker import ShardTask, changed, index_chunk, write_task
+from preprocess.workspace import WorkFolder, work_folder
+from sketchspace.errors import UserError
+from sketchspace.files import write_json
 from tfrecords.dataset import ANNOTATIONS, DatasetFolder
 from tfrecords.manifest import Manifest
 from tfrecords.preview import write_preview

@@ -13,12 +13,12 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from common.errors import UserError, unknown_name
-from common.files import read_json, write_json
 from preprocess.catalogue import Catalogue
 from preprocess.classes import choose_classes
 from preprocess.spec import ROW, SPLIT_NAMES, Options, Rows
 from preprocess.splits import Given, HeldOut, Splitter, make_splitter
+from sketchspace.errors import UserError, unknown_name
+from sketchspace.files import read_json, write_json
 
 EXAMPLES_PER_SHARD = 2048
 _FILE = "plan.json"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from common.errors import unknown_name
-from preprocess import chairv2_strokes, folder, qmul, quickdraw, sample_pairs, sample_set, shoev2, sketchy
+from preprocess.sources import chairv2_strokes, folder, qmul, quickdraw, sample_pairs, shoev2, sketchy
+from preprocess.sources import sample as sample_set
 from preprocess.spec import DatasetSpec
+from sketchspace.errors import unknown_name
 
 DATASETS: tuple[DatasetSpec, ...] = (
     quickdraw.SPEC,

@@ -7,8 +7,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from common.errors import UserError, unknown_name
 from preprocess.spec import SPLIT_NAMES, ZERO_SHOT, Rows
+from sketchspace.errors import UserError, unknown_name
 
 Shares = dict[str, float]
 Counts = dict[str, int]

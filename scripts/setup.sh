@@ -18,11 +18,11 @@ if [ ! -x .venv/bin/python ]; then
   "$python" -m venv .venv || { rm -rf .venv; echo "error: python -m venv failed; install python3-venv" >&2; exit 1; }
 fi
 
-extras=$(IFS=,; echo "$*")
+extras=$(IFS=,; echo "train${*:+ $*}" | tr ' ' ,)
 state="$(cksum <setup.py) ${extras}"
 stamp=.venv/installed
 if ! grep -qsxF "$state" "$stamp"; then
-  echo "installing the project${extras:+ with: $extras} (about two minutes the first time)"
-  .venv/bin/python -m pip install --quiet --disable-pip-version-check --editable ".${extras:+[$extras]}"
+  echo "installing the project with: $extras (about two minutes the first time)"
+  .venv/bin/python -m pip install --quiet --disable-pip-version-check --editable ".[$extras]"
   echo "$state" >>"$stamp"
 fi

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from common.errors import UserError
-from common.files import read_json, sha256_of
 from evaluation.partial import pictures
-from retrieval.drawings import Drawings
-from retrieval.embedder import MODEL_FILE, Embedder, Encoded
-from sketch.raster import rasterize
-from sketch.strokes import Sketch
+from sketchspace.encoder.embedder import MODEL_FILE, Embedder, Encoded
+from sketchspace.encoder.inputs import Drawings
+from sketchspace.errors import UserError
+from sketchspace.files import read_json, sha256_of
+from sketchspace.sketch.raster import rasterize
+from sketchspace.sketch.strokes import Sketch
 from tfrecords.dataset import DatasetFolder, decode_image
 
 Floats = NDArray[np.float32]

@@ -20,20 +20,21 @@ from typing import Any
 import numpy as np
 from absl import flags
 
-from common import cli, quiet
-from common.errors import UserError
-from common.files import write_json
 from evaluation.bootstrap import interval
 from evaluation.faulty import REASONS
-from evaluation.plots_lines import Line, Words, save_lines
+from evaluation.plots.lines import Line, Words, save_lines
 from evaluation.votes import knn_leave_one_out
+from sketchspace import cli
+from sketchspace.errors import UserError
+from sketchspace.files import write_json
 from studies.examples import data_identity, load, open_encoders
-from studies.faulty_marks import faulty_keys
-from studies.parts import measured_once
+from studies.faulty.changes import KINDS, Changes, as_many_at_random
+from studies.faulty.marks import faulty_keys
+from studies.found_numbers import measured_once
 from studies.refine import refine
-from studies.refine_changes import KINDS, Changes, as_many_at_random
 from studies.tables import columns, rows_as_csv
 from tfrecords.dataset import DatasetFolder
+from training.tensorflow_import import import_tensorflow
 
 FLAGS = flags.FLAGS
 if __name__ == "__main__":
@@ -93,7 +94,7 @@ def main(argv: list[str]) -> None:
     folder, out = DatasetFolder.open(Path(FLAGS.data)), Path(FLAGS.out)
     drop = frozenset(faulty_keys(Path(FLAGS.drop), FLAGS.reason)) if FLAGS.drop else None
     wanted = variants(FLAGS.share, FLAGS.kind, drop, folder)
-    quiet.import_tensorflow()
+    import_tensorflow()
     from training.recipe import parse_settings
 
     budget = Budget(FLAGS.model, FLAGS.max_steps, parse_settings(FLAGS.set))

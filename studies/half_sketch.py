@@ -18,13 +18,13 @@ from typing import Any
 import numpy as np
 from absl import flags
 
-from common import cli
-from common.errors import UserError
-from common.files import write_json
 from evaluation import partial
-from evaluation.plots_lines import Line, Words, save_lines
+from evaluation.plots.lines import Line, Words, save_lines
+from sketchspace import cli
+from sketchspace.errors import UserError
+from sketchspace.files import write_json
 from studies.examples import Encoder, Examples, data_identity, load, open_data, open_encoders
-from studies.parts import measured_once
+from studies.found_numbers import measured_once
 from studies.tables import columns, rows_as_csv
 from tfrecords.dataset import DatasetFolder
 

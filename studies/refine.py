@@ -20,12 +20,12 @@ import numpy as np
 from absl import flags
 from numpy.typing import NDArray
 
-from common import cli
-from common.errors import UserError
-from common.files import whole_folder
 from evaluation.faulty import REASONS
-from studies.faulty_marks import faulty_keys
-from studies.refine_changes import KINDS, Changes, choose, injected
+from sketchspace import cli
+from sketchspace.errors import UserError
+from sketchspace.files import whole_folder
+from studies.faulty.changes import KINDS, Changes, choose, injected
+from studies.faulty.marks import faulty_keys
 from tfrecords.dataset import DatasetFolder
 from tfrecords.manifest import Manifest
 from tfrecords.preview import write_preview

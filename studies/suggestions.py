@@ -19,12 +19,12 @@ import numpy as np
 from absl import flags
 from numpy.typing import NDArray
 
-from common import cli
-from common.errors import UserError
-from common.files import write_json
 from evaluation.neighbours import ExactOrder, prepare
 from evaluation.votes import knn_leave_one_out
-from retrieval.grid import GridBlock, GridRow, GridTile, write_grid
+from sketchspace import cli
+from sketchspace.answers.grid import GridBlock, GridRow, GridTile, write_grid
+from sketchspace.errors import UserError
+from sketchspace.files import write_json
 from studies.examples import Encoder, Examples, drawn, load, open_data, open_encoders
 from studies.tables import columns
 

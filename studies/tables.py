@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from common.files import write_bytes
+from sketchspace.files import write_bytes
 
 
 def rows_as_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

@@ -1,4 +1,4 @@
-"""A tiny encoder and data set for the tests of retrieval; TensorFlow is imported once per process."""
+"""A tiny encoder and data set for the tests of galleries; TensorFlow is imported once per process."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from common.files import read_json, write_json
-from common.quiet import import_tensorflow, quiet_native_code
-from retrieval.build import build_gallery
-from retrieval.thumbnails import encode_thumbnail
-from sketch.raster import rasterize
-from sketch.strokes import Sketch
+from sketchspace.files import read_json, write_json
+from sketchspace.gallery.thumbnails import encode_thumbnail
+from sketchspace.quiet import quiet_native_code
+from sketchspace.sketch.raster import rasterize
+from sketchspace.sketch.strokes import Sketch
+from tfrecords.gallery_items import build_gallery
 from tfrecords.manifest import Manifest
 from tfrecords.schema import Record
 from tfrecords.writer import shard_name, write_shard
+from training.tensorflow_import import import_tensorflow
 
 SIZE = 32
 CLASSES = ("circle", "cross", "square")

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from sketch.raster import rasterize
-from sketch.strokes import Sketch
+from sketchspace.sketch.raster import rasterize
+from sketchspace.sketch.strokes import Sketch
 
 HOUSE = Sketch.of([[[0, 40], [50, 0], [100, 40]], [[10, 40], [10, 100], [90, 100], [90, 40]], [[50, 70]]])
 

@@ -16,7 +16,7 @@ from urllib.parse import unquote
 
 import numpy as np
 
-from preprocess.download import Remote, fetch_all
+from preprocess.download.fetch import Remote, fetch_all
 
 WAITS = (0.0, 0.01, 0.02)
 DATA = np.random.default_rng(0).bytes(300_000)

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import orjson
 
-from common.errors import UserError
 from preprocess.pipeline import build
 from preprocess.spec import Options
+from sketchspace.errors import UserError
 from tfrecords.manifest import Manifest
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from common.files import write_json
+from sketchspace.files import write_json
 from tfrecords.manifest import Manifest
 from tfrecords.png import encode_png
 from tfrecords.schema import Record

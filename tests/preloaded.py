@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from common.quiet import import_tensorflow
+from training.tensorflow_import import import_tensorflow
 
 import_tensorflow()
 import train  # noqa: E402, F401

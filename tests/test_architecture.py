@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -11,55 +12,57 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = (
-    "common",
-    "sketch",
+    "sketchspace",
     "tfrecords",
     "preprocess",
     "models",
     "learners",
     "training",
     "evaluation",
-    "retrieval",
-    "web",
     "studies",
 )
 SCRIPTS = ("train", "evaluate", "retrieve", "serve")
 
-# A room or script, and the rooms or single modules that it may import besides itself and `common`; a command
-# inside a room has arrows of its own beside those of the room.
+# Below `sketchspace` there is nothing of ours: whoever installs it gets neither TensorFlow nor the pipeline.
+# A room or script, and the rooms or single modules that it may import besides itself and `sketchspace`; a
+# command inside a room has arrows of its own beside those of the room.
 ARROWS = {
-    "common": (),
-    "sketch": (),
+    "sketchspace": (),
     "models": (),
     "learners": (),
-    "tfrecords": ("sketch",),
-    "preprocess": ("tfrecords", "sketch"),
+    "tfrecords": (),
+    "preprocess": ("tfrecords",),
     "training": ("tfrecords", "models", "learners"),
-    "retrieval": ("training.runs", "tfrecords", "sketch"),
-    "evaluation": ("retrieval.embedder", "retrieval.drawings", "sketch"),
-    "web": ("retrieval",),
-    "studies": tuple(room for room in ROOMS if room not in ("web", "studies")),
+    "evaluation": (),
+    "studies": tuple(room for room in ROOMS if room != "studies"),
     "train": ("training", "models"),
-    "evaluate": (
-        "evaluation",
-        "retrieval.embedder",
-        "retrieval.crops",
-        "retrieval.drawings",
-        "tfrecords.dataset",
-        "sketch",
-    ),
-    "retrieve": ("retrieval", "tfrecords", "sketch"),
-    "serve": ("web", "retrieval"),
-    "models.convert": ("sketch.safe_numpy", "training", "tfrecords"),
+    "evaluate": ("evaluation", "tfrecords"),
+    "retrieve": ("tfrecords",),
+    "serve": (),
+    "models.convert": ("training", "tfrecords"),
+}
+# What a room may not import although it may import the room around it.
+CLOSED = {
+    "evaluation": ("sketchspace.gallery", "sketchspace.answers"),
+}
+# Inside `sketchspace`: a room, and the rooms that it may import besides the modules on the top floor.
+INNER_ARROWS = {
+    "sketch": ("arrays",),
+    "pictures": ("sketch",),
+    "arrays": (),
+    "encoder": ("sketch", "pictures"),
+    "gallery": ("encoder", "sketch", "pictures"),
+    "answers": ("gallery", "encoder", "sketch", "pictures"),
 }
 TENSORFLOW_FILES = tuple(
-    f"tfrecords/{name}.py" for name in ("reader", "sequences", "drawn", "cropped", "tfds_info")
+    f"tfrecords/{name}.py" for name in ("reader", "sequences", "row_batches", "crops", "tfds_info")
 )
-UNPICKLER = "sketch/safe_numpy.py"
+UNPICKLER = "sketchspace/arrays/safe_numpy.py"
 WITH_TENSORFLOW = ("models", "learners", "training", "studies")
 FORBIDDEN = ("keras", "cloudpickle", "dill", "joblib", "marshal", "shelve", "pickle")
 MAX_FILE_LINES = 299
 MAX_FUNCTION_LINES = 40
+MAX_FILES_ON_A_FLOOR = 23
 
 
 @cache
@@ -71,7 +74,7 @@ def sources() -> dict[str, ast.Module]:
 
 
 def module_of(path: str) -> str:
-    """`sketch/raster.py` as `sketch.raster`, a package's `__init__.py` as the package."""
+    """`models/spec.py` as `models.spec`, a package's `__init__.py` as the package."""
     return path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 
@@ -92,11 +95,31 @@ def within(name: str, place: str) -> bool:
 
 def wrong_arrows(path: str, tree: ast.Module) -> list[str]:
     home = module_of(path).split(".")[0]
-    allowed = (home, "common", *ARROWS[home], *ARROWS.get(module_of(path), ()))
+    if home == "sketchspace":
+        return wrong_inner_arrows(path, tree)
+    allowed = (home, "sketchspace", *ARROWS[home], *ARROWS.get(module_of(path), ()))
     ours = [
         name for name in imports_of(tree) if name.split(".")[0] in (*ROOMS, *SCRIPTS, "tests", "benchmarks")
     ]
-    return [f"{path} -> {name}" for name in ours if not any(within(name, place) for place in allowed)]
+    closed = CLOSED.get(home, ())
+    return [
+        f"{path} -> {name}"
+        for name in ours
+        if not any(within(name, place) for place in allowed) or any(within(name, place) for place in closed)
+    ]
+
+
+def wrong_inner_arrows(path: str, tree: ast.Module) -> list[str]:
+    """Imports of a file of `sketchspace` that leave it, or run against the order of its rooms."""
+    room, found = module_of(path).split(".")[1:2], []
+    for name in imports_of(tree):
+        top, _, rest = name.partition(".")
+        target = rest.split(".")[0]
+        if top in (*ROOMS, *SCRIPTS, "tests", "benchmarks") and top != "sketchspace":
+            found.append(f"{path} -> {name}")
+        elif top == "sketchspace" and room and room[0] in INNER_ARROWS and target in INNER_ARROWS:
+            found += [f"{path} -> {name}"] * (target not in (room[0], *INNER_ARROWS[room[0]]))
+    return found
 
 
 def cycle_in(graph: dict[str, set[str]]) -> list[str]:
@@ -143,7 +166,7 @@ def hidden_keras(tree: ast.Module) -> list[int]:
 
 def is_study(tree: ast.Module) -> bool:
     """Whether a file of a room is a command by itself: it calls `cli.run` where it is run."""
-    return "cli.run(main)" in ast.unparse(tree) and "common.cli" in set(imports_of(tree))
+    return "cli.run(main)" in ast.unparse(tree) and "sketchspace.cli" in set(imports_of(tree))
 
 
 def functions_of(tree: ast.Module) -> Iterator[tuple[str, int]]:
@@ -220,6 +243,11 @@ def test_files_and_functions_are_short():
     assert found == []
 
 
+def test_no_room_has_too_many_files_on_one_floor():
+    floors = Counter(str(Path(path).parent) for path in sources() if not path.endswith("__init__.py"))
+    assert {floor: count for floor, count in floors.items() if count > MAX_FILES_ON_A_FLOOR} == {}
+
+
 def test_every_public_name_says_what_it_is():
     found = []
     for path, tree in sources().items():
@@ -237,20 +265,26 @@ def test_every_public_name_says_what_it_is():
 @pytest.mark.parametrize(
     ("path", "code", "wrong"),
     [
-        ("sketch/x.py", "from tfrecords.reader import y", True),
-        ("sketch/x.py", "def f():\n    import models.spec", True),
+        ("sketchspace/sketch/x.py", "from tfrecords.reader import y", True),
+        ("sketchspace/sketch/x.py", "def f():\n    import models.spec", True),
+        ("sketchspace/gallery/x.py", "from tfrecords.manifest import y", True),
+        ("sketchspace/gallery/x.py", "from sketchspace.encoder.embedder import y", False),
+        ("sketchspace/encoder/x.py", "from sketchspace.gallery.gallery import y", True),
+        ("sketchspace/encoder/x.py", "from sketchspace import gallery", True),
+        ("sketchspace/x.py", "from training.runs import Run", True),
+        ("sketchspace/x.py", "import train", True),
         ("training/x.py", "from preprocess import y", True),
         ("training/x.py", "import models.spec, learners.base", False),
-        ("evaluation/x.py", "from retrieval.embedder import Embedder", False),
-        ("evaluation/x.py", "from retrieval.gallery import Gallery", True),
-        ("evaluation/x.py", "from retrieval import gallery", True),
-        ("retrieval/x.py", "from training.runs import Run", False),
-        ("retrieval/x.py", "from training.session import train", True),
+        ("evaluation/x.py", "from sketchspace.encoder.embedder import Embedder", False),
+        ("evaluation/x.py", "from sketchspace.gallery.gallery import Gallery", True),
+        ("evaluation/x.py", "from sketchspace.gallery import gallery", True),
+        ("tfrecords/x.py", "from sketchspace.gallery.writer import y", False),
+        ("tfrecords/x.py", "from training.session import train", True),
         ("models/x.py", "from tests.toy_model import SPEC", True),
         ("models/x.py", "from training.runs import Run", True),
         ("models/convert.py", "from training.runs import Run", False),
         ("train.py", "import evaluate", True),
-        ("common/x.py", "import numpy", False),
+        ("sketchspace/x.py", "import numpy", False),
     ],
 )
 def test_the_arrow_check_finds_wrong_arrows(path, code, wrong):

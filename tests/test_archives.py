@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from common.errors import UserError
-from preprocess import archives
 from preprocess.pipeline import build
+from preprocess.sources import archives
 from preprocess.spec import Options
+from sketchspace.errors import UserError
 from tests.ndjson_fixture import line, write_classes
 
 SMALL = Options(image_size=16, splits="train:20,validation:5,test:5")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from common.errors import UserError
+from sketchspace.errors import UserError
 from training.augment import AUGMENTS, Affine, augment_named
 
 STILL = Affine(rotate=0, scale=1, stretch=1, shear=0, shift=0, flip=0)

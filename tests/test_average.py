@@ -14,7 +14,7 @@ from tf_keras import layers
 
 from learners.classify import Classify, cross_entropy
 from tests.training_fixture import Accident
-from training.average import Average, averaged
+from training.weight_average import Average, averaged
 
 
 def follow(decay: float, learns_first: bool = True) -> tuple[Classify, Average]:

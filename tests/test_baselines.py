@@ -10,8 +10,8 @@ from skimage.feature import hog
 from evaluation.baselines import hog_features, pixel_features
 from evaluation.ranking import rank_metrics
 from evaluation.votes import knn_predict
-from sketch.raster import rasterize
-from sketch.readers import parse_quickdraw
+from sketchspace.sketch.raster import rasterize
+from sketchspace.sketch.readers import parse_quickdraw
 
 
 def scribbles(num, size, seed=0):

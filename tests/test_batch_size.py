@@ -15,12 +15,13 @@ import pytest
 import tensorflow as tf
 from scipy import stats
 
-from common.errors import UserError
 from models import resnet_v2
-from studies import batch_size, batch_size_runs
-from studies.batch_size_numbers import Estimate, conclusion, mean_of, published_slope, slopes
-from studies.batch_size_report import findings, write
-from studies.batch_size_runs import (
+from sketchspace.errors import UserError
+from studies.batch_size import __main__ as batch_size
+from studies.batch_size import runs as batch_size_runs
+from studies.batch_size.numbers import Estimate, conclusion, mean_of, published_slope, slopes
+from studies.batch_size.report import findings, write
+from studies.batch_size.runs import (
     RULES,
     Job,
     Setting,
@@ -223,7 +224,12 @@ def test_tables_and_picture_are_written(tmp_path):
 )
 def test_wrong_flags_are_one_line(flags, message, tmp_path):
     data = write_tiny_dataset(tmp_path / "tiny")
-    command = [sys.executable, "-m", "studies.batch_size", *(flag.format(data=data) for flag in flags)]
+    command = [
+        sys.executable,
+        "-m",
+        "studies.batch_size",
+        *(flag.format(data=data) for flag in flags),
+    ]
     done = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert message in done.stderr

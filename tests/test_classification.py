@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from common.errors import UserError
 from evaluation import classification as c
+from sketchspace.errors import UserError
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from common.errors import UserError, unknown_name
-from common.files import read_json, replace_folder, sha256_of, whole_folder, write_bytes, write_json
-from common.quiet import quiet_native_code
+from sketchspace.errors import UserError, unknown_name
+from sketchspace.files import read_json, replace_folder, sha256_of, whole_folder, write_bytes, write_json
+from sketchspace.quiet import quiet_native_code
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -87,8 +87,8 @@ def test_quiet_native_code_hides_success_and_replays_failure(capfd: pytest.Captu
 COMMAND = """
 import sys
 from absl import flags
-from common import cli
-from common.errors import UserError
+from sketchspace import cli
+from sketchspace.errors import UserError
 flags.DEFINE_integer("n", 1, "A number.")
 def main(argv):
     if flags.FLAGS.n == 2:

@@ -12,15 +12,15 @@ import numpy as np
 import pytest
 import tf_keras
 
-from common.errors import UserError
-from common.files import read_json
 from models import dssa, sketch_a_net
 from models.convert import Request, convert
 from models.published_weights import assign, flattened, match, variables_of
 from models.registry import resolve_options
 from models.spec import Shapes
-from retrieval.embedder import Embedder
-from sketch.safe_numpy import read_npy_dict
+from sketchspace.arrays.safe_numpy import read_npy_dict
+from sketchspace.encoder.embedder import Embedder
+from sketchspace.errors import UserError
+from sketchspace.files import read_json
 from tests.small_models import SMALL, shaken, shared
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
 
-from common.errors import UserError
-from common.files import read_json, write_json
-from retrieval.card import EncoderCard
-from retrieval.crops import MODES, blocks, centre, check_mode, join, num_views, views
-from retrieval.drawings import Drawings
-from retrieval.embedder import Embedder
+from sketchspace.encoder.embedder import Embedder
+from sketchspace.encoder.inputs import Drawings
+from sketchspace.encoder.metadata import EncoderCard
+from sketchspace.encoder.views import MODES, blocks, centre, check_mode, join, num_views, views
+from sketchspace.errors import UserError
+from sketchspace.files import read_json, write_json
 from tests.encoder_fixture import EMBEDDING_SIZE, SIZE, records, write_run
 from tfrecords.png import decode_png
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from common.errors import UserError
-from sketch.decode import MAX_FILE_BYTES, decode
-from sketch.images import load_drawing, load_photo
-from sketch.raster import rasterize
+from sketchspace.errors import UserError
+from sketchspace.pictures.bitmaps import load_drawing, load_photo
+from sketchspace.pictures.decode import MAX_FILE_BYTES, decode
+from sketchspace.sketch.raster import rasterize
 from tests.image_files import HOUSE, all_formats, encoded, likeness, picture, saved
 
 

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 import requests
 
-from common.errors import UserError
-from preprocess import download, remote
-from preprocess.download import Remote, fetch_all, quickdraw_urls
+from preprocess.download import fetch as download
+from preprocess.download import remote
+from preprocess.download.fetch import Remote, fetch_all, quickdraw_urls
+from sketchspace.errors import UserError
 from tests.misbehaving_server import DATA, OTHER, File, Server, fetch, running, visible
 
 

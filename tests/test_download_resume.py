@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from common.errors import UserError
-from preprocess import remote
-from preprocess.download import Remote, fetch_all
+from preprocess.download import remote
+from preprocess.download.fetch import Remote, fetch_all
+from sketchspace.errors import UserError
 from tests.misbehaving_server import DATA, OTHER, WAITS, File, Server, fetch, running, visible
 
 
@@ -132,7 +132,7 @@ def test_passing_trouble_is_waited_out(server, tmp_path, status):
 
 
 def test_a_silent_server_is_not_waited_for_without_end(server, tmp_path, monkeypatch):
-    monkeypatch.setattr("preprocess.transfer.TIMEOUT", (1.0, 0.1))
+    monkeypatch.setattr("preprocess.download.transfer.TIMEOUT", (1.0, 0.1))
     server.files["/a"] = File(mood=["stall", "fine"])
     assert fetch(server, tmp_path)[0].read_bytes() == DATA
 

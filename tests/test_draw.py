@@ -10,17 +10,17 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from common.errors import UserError
-from common.files import write_json
-from models import vrnn
 from models.registry import resolve_options
 from models.spec import Shapes
 from models.stroke_layers import StrokeOffsets
-from models.vrnn_draw import Hand, draw
-from models.vrnn_loop import recurrence
-from models.vrnn_packing import pack
-from studies import draw as command
-from studies.draw_sketches import choose, complete, frame_around, invent, load_vrnn
+from models.vrnn import model as vrnn
+from models.vrnn.draw import Hand, draw
+from models.vrnn.loop import recurrence
+from models.vrnn.packing import pack
+from sketchspace.errors import UserError
+from sketchspace.files import write_json
+from studies.draw import __main__ as command
+from studies.draw.sketches import choose, complete, frame_around, invent, load_vrnn
 from tests.test_vrnn import SMALL, small
 from tests.test_vrnn_losses import random_batch, random_vrnn
 from tfrecords.dataset import DatasetFolder

@@ -10,8 +10,8 @@ import pytest
 from scipy.io import loadmat
 from scipy.ndimage import distance_transform_edt
 
-from sketch.decode import decode
-from sketch.edges import edge_map
+from sketchspace.pictures.decode import decode
+from sketchspace.pictures.edges import edge_map
 
 
 def disc(side: int = 200, inside: int = 90, outside: int = 255) -> np.ndarray:

@@ -12,14 +12,14 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
-from common.errors import UserError
-from common.files import read_json
 from models import resnet_v2
 from models.registry import MODELS
-from retrieval.drawings import Drawings
-from retrieval.embedder import Embedder
-from sketch.raster import rasterize
-from sketch.strokes import Sketch
+from sketchspace.encoder.embedder import Embedder
+from sketchspace.encoder.inputs import Drawings
+from sketchspace.errors import UserError
+from sketchspace.files import read_json
+from sketchspace.sketch.raster import rasterize
+from sketchspace.sketch.strokes import Sketch
 from tests.small_models import SHALLOW, SMALL
 from tests.tiny_dataset import CLASSES, SIZE, picture, write_tiny_dataset
 from tfrecords.dataset import DatasetFolder
@@ -125,7 +125,7 @@ READ_LITE = """
 import json, sys
 import numpy as np
 from pathlib import Path
-from retrieval.embedder import Embedder
+from sketchspace.encoder.embedder import Embedder
 encoded = Embedder.open(Path(sys.argv[1])).encode(np.load(sys.argv[2]))
 assert "tensorflow" not in sys.modules
 print(json.dumps([encoded.embedding.tolist(), encoded.logits.tolist()]))

@@ -13,10 +13,12 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from common.errors import UserError
-from evaluation import noise, plots_faulty
+from evaluation import noise
 from evaluation.faulty import Marks, batch_share, ensemble_probability
-from studies import faulty, faulty_marks
+from evaluation.plots import faulty as plots_faulty
+from sketchspace.errors import UserError
+from studies.faulty import __main__ as faulty
+from studies.faulty import marks as faulty_marks
 from tests.encoder_fixture import records, write_dataset
 from tfrecords.dataset import DatasetFolder
 

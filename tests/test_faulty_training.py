@@ -10,8 +10,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from common.errors import UserError
-from common.files import write_json
+from sketchspace.errors import UserError
+from sketchspace.files import write_json
 from studies import faulty_training
 from studies.examples import Examples
 from studies.faulty_training import CONTROL, REMOVED, SAME, Budget, Outcome, variants

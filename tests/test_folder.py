@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 from absl.testing import flagsaver
 
-from common.errors import UserError
 from preprocess import __main__ as command
 from preprocess.pipeline import build
 from preprocess.spec import Options
-from sketch.images import load_drawing
-from sketch.raster import rasterize
-from sketch.strokes import Sketch
+from sketchspace.errors import UserError
+from sketchspace.pictures.bitmaps import load_drawing
+from sketchspace.sketch.raster import rasterize
+from sketchspace.sketch.strokes import Sketch
 from tests.ndjson_fixture import all_bytes
 from tfrecords.dataset import DatasetFolder, decode_image
 from tfrecords.manifest import Manifest

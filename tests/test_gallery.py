@@ -10,11 +10,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from common.errors import UserError
-from common.files import read_json, sha256_of, write_json
-from retrieval.build import build_gallery
-from retrieval.embedder import Embedder, probabilities
-from retrieval.gallery import Gallery, newest_gallery
+from sketchspace.encoder.embedder import Embedder, probabilities
+from sketchspace.errors import UserError
+from sketchspace.files import read_json, sha256_of, write_json
+from sketchspace.gallery.gallery import Gallery, newest_gallery
 from tests.encoder_fixture import (
     CLASSES,
     EMBEDDING_SIZE,
@@ -29,6 +28,7 @@ from tests.encoder_fixture import (
     write_run,
 )
 from tfrecords.dataset import DatasetFolder
+from tfrecords.gallery_items import build_gallery
 
 
 def stored_images(data):

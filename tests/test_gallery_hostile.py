@@ -10,10 +10,10 @@ import struct
 import numpy as np
 import pytest
 
-from common.errors import UserError
-from common.files import read_json, sha256_of, write_json
-from retrieval.embedder import Embedder
-from retrieval.gallery import Gallery
+from sketchspace.encoder.embedder import Embedder
+from sketchspace.errors import UserError
+from sketchspace.files import read_json, sha256_of, write_json
+from sketchspace.gallery.gallery import Gallery
 from tests.encoder_fixture import EMBEDDING_SIZE, SIZE, gallery_folder, run_and_data  # noqa: F401
 
 

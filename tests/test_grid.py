@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from common.errors import UserError
-from retrieval import grid
-from retrieval.grid import GridBlock, GridRow, GridTile, grid_sheet, write_grid
+from sketchspace.answers import grid
+from sketchspace.answers.grid import GridBlock, GridRow, GridTile, grid_sheet, write_grid
+from sketchspace.errors import UserError
 
 BLACK = np.zeros((32, 32), np.uint8)
 

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from common.errors import UserError
 from evaluation.partial import PERCENTS
+from sketchspace.errors import UserError
 from studies import half_sketch
 from studies.examples import load
-from studies.parts import measured_once
+from studies.found_numbers import measured_once
 from tests.encoder_fixture import records, write_dataset
 from tests.tiny_dataset import write_tiny_dataset
 from tfrecords.dataset import DatasetFolder

@@ -7,7 +7,6 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from common.errors import UserError
 from evaluation import matches, neighbours
 from evaluation.hamming import (
     TieGroups,
@@ -16,6 +15,7 @@ from evaluation.hamming import (
     tied_precision_at_k,
     tied_recall_at_k,
 )
+from sketchspace.errors import UserError
 
 
 def all_orders(distances, match):

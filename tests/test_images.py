@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from common.errors import UserError
-from sketch.images import load_drawing, load_photo
-from sketch.ink import bounding_box, find_ink, is_line_drawing, line_width
-from sketch.quickdraw import parse_quickdraw
-from sketch.raster import line_width_of, rasterize
-from sketch.strokes import Sketch
+from sketchspace.errors import UserError
+from sketchspace.pictures.bitmaps import load_drawing, load_photo
+from sketchspace.pictures.ink import bounding_box, find_ink, is_line_drawing, line_width
+from sketchspace.sketch.quickdraw import parse_quickdraw
+from sketchspace.sketch.raster import line_width_of, rasterize
+from sketchspace.sketch.strokes import Sketch
 from tests.image_files import HOUSE, all_formats, encoded, likeness, picture, saved
 
 

@@ -16,10 +16,12 @@ from typing import Any
 
 import pytest
 
-from common.errors import UserError
-from preprocess import pipeline, quickdraw, tasks
+from preprocess import pipeline
+from preprocess import worker as tasks
 from preprocess.pipeline import build
+from preprocess.sources import quickdraw
 from preprocess.spec import Options
+from sketchspace.errors import UserError
 from tests.ndjson_fixture import all_bytes, line, write_classes
 from tfrecords import writer
 from tfrecords.dataset import DatasetFolder

@@ -9,11 +9,11 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
-from common.errors import UserError
 from learners.base import Learner
 from learners.classify import Classify
 from learners.registry import LEARNERS, build_learner
-from training.failures import explain
+from sketchspace.errors import UserError
+from training.tensorflow_errors import explain
 
 CLASSES = 6
 

@@ -8,12 +8,12 @@ import tensorflow as tf
 import tf_keras
 from ai_edge_litert.interpreter import Interpreter
 
-from common.errors import UserError
-from common.quiet import quiet_native_code
 from models import blstm, lstm
 from models.recurrent import StackedLSTM
 from models.registry import resolve_options
 from models.spec import ModelSpec, Shapes
+from sketchspace.errors import UserError
+from sketchspace.quiet import quiet_native_code
 
 BOTH = pytest.mark.parametrize("spec", [lstm.SPEC, blstm.SPEC], ids=["lstm", "blstm"])
 SMALL = {"units": "12", "head": "8"}

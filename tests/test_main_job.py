@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import pytest
 
-from sketch.strokes import Sketch
+from sketchspace.sketch.strokes import Sketch
 from tests.training_process import start
 from tfrecords.dataset import DatasetFolder
 

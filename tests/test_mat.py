@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from scipy.io import loadmat, savemat
 
-from common.errors import UserError
-from sketch.mat import read_mat, write_mat
+from sketchspace.arrays.mat import read_mat, write_mat
+from sketchspace.errors import UserError
 
 CUBE = np.arange(2 * 3 * 5, dtype=np.uint8).reshape(2, 3, 5)
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from common.errors import UserError
 from learners.registry import build_learner
 from models import sknet
 from models.registry import MODELS, listed, model_spec, resolve_options
+from sketchspace.errors import UserError
 from tests.small_models import (
     CLASSES,
     SIDE,

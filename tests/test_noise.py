@@ -7,8 +7,8 @@ import pytest
 from skimage.measure import shannon_entropy
 
 from evaluation import noise
-from sketch.raster import rasterize
-from sketch.strokes import Sketch
+from sketchspace.sketch.raster import rasterize
+from sketchspace.sketch.strokes import Sketch
 
 
 def test_entropy_by_hand():

@@ -10,12 +10,12 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
-from common.errors import UserError
 from learners.base import Learner
 from learners.cross_domain import ALPHA, BETA, EPSILON, LAMBDA, info_nce, multi_similarity
 from learners.mining import MINING, Kinds, squared_distances
 from learners.registry import build_learner
 from models.spec import Stage
+from sketchspace.errors import UserError
 
 LABELS = [0, 0, 1, 1, 2, 0, 1]
 INSTANCES = [0, 1, 0, 1, 0, 0, 0]  # pairs 0 and 5 are of one object, and so are 2 and 6

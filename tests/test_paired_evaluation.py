@@ -13,13 +13,13 @@ import pytest
 from scipy.ndimage import gaussian_filter
 from scipy.spatial.distance import cdist
 
-from common.errors import UserError
-from common.files import write_json
 from evaluation.baselines import hog_blurred_features, hog_features
 from evaluation.definitions import DEFINITIONS
 from evaluation.paired import Side, evaluate_pairs
 from evaluation.paired_report import own_photos, write_paired_report
 from evaluation.triplet_order import triplet_shares
+from sketchspace.errors import UserError
+from sketchspace.files import write_json
 from tests.encoder_fixture import write_pairs, write_run
 from tests.test_query import ROOT
 from tfrecords.manifest import Manifest

@@ -10,25 +10,25 @@ import cv2
 import numpy as np
 import pytest
 
-from common.errors import UserError
-from common.files import write_json
-from common.quiet import import_tensorflow
+from sketchspace.errors import UserError
+from sketchspace.files import write_json
 from tests.paired_dataset import OBJECTS, SIZE, triplets_of, write_paired_dataset
 from tfrecords.dataset import DatasetFolder, decode_shown
+from tfrecords.model_inputs import Wanted
 from tfrecords.paired import Pairing, grouping_of
 from tfrecords.preview import pick, write_preview
 from tfrecords.tfds_info import write_tfds_info
 from tfrecords.verify import verify
-from tfrecords.wanted import Wanted
+from training.tensorflow_import import import_tensorflow
 
 import_tensorflow("tensorflow_datasets")
 import tensorflow as tf  # noqa: E402
 import tensorflow_datasets as tfds  # noqa: E402
 
-from tfrecords import drawn  # noqa: E402
-from tfrecords.cropped import centre_crop, random_crop  # noqa: E402
-from tfrecords.index import RecordIndex  # noqa: E402
+from tfrecords import row_batches  # noqa: E402
+from tfrecords.crops import centre_crop, random_crop  # noqa: E402
 from tfrecords.reader import TrainingInput, eval_batches, fixed_batches  # noqa: E402
+from tfrecords.record_index import RecordIndex  # noqa: E402
 
 SPLIT = "train"
 
@@ -127,7 +127,7 @@ def test_pictures_kept_in_memory_are_those_of_the_shards(
     for data in (folder, coloured):
         from_memory = batches_of(data, "pairs:6", 3)
         with monkeypatch.context() as patch:
-            patch.setattr(drawn, "MAX_BYTES_IN_MEMORY", 0)
+            patch.setattr(row_batches, "MAX_BYTES_IN_MEMORY", 0)
             from_shards = batches_of(data, "pairs:6", 3)
         for one, other in zip(from_memory, from_shards, strict=True):
             assert one.keys() == other.keys()

@@ -13,14 +13,14 @@ import numpy as np
 import pytest
 from absl.testing import flagsaver
 
-from common.errors import UserError
 from preprocess import __main__ as command
-from preprocess.paired_files import deal
 from preprocess.pipeline import build
+from preprocess.sources.paired_files import deal
 from preprocess.spec import SPLIT_NAMES, Options
-from sketch.photos import load_as, load_sketch
-from sketch.raster import rasterize
-from sketch.strokes import Sketch
+from sketchspace.errors import UserError
+from sketchspace.pictures.photos import load_as, load_sketch
+from sketchspace.sketch.raster import rasterize
+from sketchspace.sketch.strokes import Sketch
 from tests.image_files import encoded
 from tfrecords.dataset import DatasetFolder
 from tfrecords.manifest import Manifest

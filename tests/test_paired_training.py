@@ -13,10 +13,10 @@ import pytest
 import tf_keras
 from tf_keras import layers
 
-from common.errors import UserError
-from common.files import read_json
 from models.registry import MODELS
 from models.spec import ModelSpec, Options, Shapes, Stage
+from sketchspace.errors import UserError
+from sketchspace.files import read_json
 from tests.paired_dataset import write_paired_dataset
 from tests.tiny_dataset import write_tiny_dataset
 from tests.training_fixture import (  # noqa: F401
@@ -30,13 +30,13 @@ from tests.training_fixture import (  # noqa: F401
     train,
     weights_of,
 )
+from training.checkpoints import State
 from training.export import _description
 from training.inputs import check_input, training_input
-from training.mixture import BLOCK, Mixture
+from training.mixed_batches import BLOCK, Mixture
 from training.recipe import make_recipe
 from training.runs import Run
 from training.session import Request, open_session
-from training.state import State
 
 NAME = "toy_pairs"
 

@@ -8,10 +8,10 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from common.errors import UserError
 from evaluation import partial
-from sketch.raster import rasterize
-from sketch.strokes import Sketch
+from sketchspace.errors import UserError
+from sketchspace.sketch.raster import rasterize
+from sketchspace.sketch.strokes import Sketch
 
 CLASSES = 4
 

@@ -14,21 +14,21 @@ import numpy as np
 import pytest
 from scipy.io import loadmat, savemat
 
-from common.errors import UserError
-from common.files import read_json, write_json
-from retrieval.answer import answer, true_classes, write_answers
-from retrieval.build import build_gallery
-from retrieval.crops import MODES
-from retrieval.embedder import Embedder
-from retrieval.gallery import Gallery
-from retrieval.photo_gallery import index_photos
-from retrieval.query import read_query
-from retrieval.stacks import prepared, stack_of
-from retrieval.thumbnails import decode_thumbnail, encode_thumbnail
-from sketch.mat import read_mat, write_mat
-from sketch.photos import load_as
+from sketchspace.answers.answer import answer, true_classes, write_answers
+from sketchspace.answers.query import read_query
+from sketchspace.arrays.mat import read_mat, write_mat
+from sketchspace.encoder.embedder import Embedder
+from sketchspace.encoder.picture_stacks import prepared, stack_of
+from sketchspace.encoder.views import MODES
+from sketchspace.errors import UserError
+from sketchspace.files import read_json, write_json
+from sketchspace.gallery.gallery import Gallery
+from sketchspace.gallery.photo_index import index_photos
+from sketchspace.gallery.thumbnails import decode_thumbnail, encode_thumbnail
+from sketchspace.pictures.photos import load_as
 from tests.encoder_fixture import EMBEDDING_SIZE, SIZE, photo, records, write_dataset, write_pairs, write_run
 from tests.test_query import ROOT, assert_one_line_error, retrieve
+from tfrecords.gallery_items import build_gallery
 from tfrecords.manifest import Manifest
 
 
@@ -272,7 +272,13 @@ def test_thumbnails_in_colour_come_back_as_they_were():
 def test_matlab_photos_become_averaged_features_that_scipy_reads(run, tmp_path):
     stack = np.stack([cv2.cvtColor(photo(n, (50, 50)), cv2.COLOR_RGB2GRAY) for n in range(7)])
     savemat(tmp_path / "photos.mat", {"data": np.moveaxis(stack, 0, 2)})
-    command = [sys.executable, "-m", "retrieval.mat", f"--run={run}", f"--photos={tmp_path}/photos.mat"]
+    command = [
+        sys.executable,
+        "-m",
+        "sketchspace.mat_features",
+        f"--run={run}",
+        f"--photos={tmp_path}/photos.mat",
+    ]
     subprocess.run([*command, f"--out={tmp_path}/out.mat"], cwd=ROOT, check=True, timeout=120)
     found = loadmat(tmp_path / "out.mat")["data"]
     pixels = np.stack([load_as(picture, SIZE, "grey", "box").pixels for picture in stack])

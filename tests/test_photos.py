@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from common.errors import UserError
-from sketch.images import load_drawing
-from sketch.ink import bounding_box
-from sketch.photos import FITS, PHOTO_AS, fit_edges, load_as, load_sketch
-from sketch.raster import drawing_room, line_width_of
+from sketchspace.errors import UserError
+from sketchspace.pictures.bitmaps import load_drawing
+from sketchspace.pictures.ink import bounding_box
+from sketchspace.pictures.photos import FITS, PHOTO_AS, fit_edges, load_as, load_sketch
+from sketchspace.sketch.raster import drawing_room, line_width_of
 from tests.image_files import HOUSE, encoded, picture
 
 

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.errors import UserError
 from preprocess.catalogue import BUCKET_BYTES, MAX_CLASSES, Catalogue
 from preprocess.classes import choose_classes, clean_name, draw_classes, official_names
 from preprocess.plan import EXAMPLES_PER_SHARD, Plan, make_plan
 from preprocess.spec import ROW, SPLIT_NAMES, Bad, Index, Options, Rows
 from preprocess.splits import ByCount, ByShare, make_splitter, parse_splits
+from sketchspace.errors import UserError
 
 WORDS = ("ant", "bee", "cat", "dog", "eel")
 

@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
-from evaluation import plots, plots_style
 from evaluation.classification import confusion_matrix, per_class, worst_mistakes
+from evaluation.plots import mistakes as plots
+from evaluation.plots import style as plots_style
 
 
 def scored(classes, num=200):

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from evaluation import plots_style
-from evaluation.plots_lines import Line, Words, save_lines, spread
+from evaluation.plots import style as plots_style
+from evaluation.plots.lines import Line, Words, save_lines, spread
 
 WORDS = Words("Title", "share", "accuracy")
 

@@ -14,13 +14,16 @@ from urllib.parse import quote
 import pytest
 from absl.testing import flagsaver
 
-from common.errors import UserError
 from preprocess import __main__ as command
-from preprocess import download, ndjson, plan, work
+from preprocess import plan
+from preprocess import workspace as work
 from preprocess.classes import draw_classes, official_names
+from preprocess.download import fetch as download
 from preprocess.pipeline import build, dataset_name
-from preprocess.pool import Workers
+from preprocess.processes import Workers
+from preprocess.sources import ndjson_lines as ndjson
 from preprocess.spec import Options
+from sketchspace.errors import UserError
 from tests.misbehaving_server import File, running
 from tests.ndjson_fixture import all_bytes, die, line, refuse_three, square, write_classes
 from tfrecords.dataset import DatasetFolder

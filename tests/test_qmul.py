@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 from scipy.io import loadmat, savemat
 
-from common.errors import UserError
-from preprocess.edged import with_edges, without_edges
 from preprocess.pipeline import build
-from preprocess.qmul import SPEC, find
-from preprocess.qmul_tables import read_annotation
+from preprocess.sources.edged import with_edges, without_edges
+from preprocess.sources.qmul import SPEC, find
+from preprocess.sources.qmul_tables import read_annotation
 from preprocess.spec import Options
-from sketch.decode import decode
+from sketchspace.errors import UserError
+from sketchspace.pictures.decode import decode
 from tfrecords.dataset import DatasetFolder
 from tfrecords.png import decode_png
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from sketch.raster import rasterize
+from sketchspace.sketch.raster import rasterize
 from tests.encoder_fixture import CLASSES, SIZE, drawing, gallery_folder, run_and_data  # noqa: F401
 
 ROOT = Path(__file__).resolve().parents[1]

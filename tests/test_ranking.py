@@ -10,11 +10,11 @@ import pytest
 from scipy.spatial.distance import cdist
 from sklearn import metrics as sk
 
-from common.errors import UserError
 from evaluation import matches, neighbours
 from evaluation.definitions import DEFINITIONS, define, definition
 from evaluation.neighbours import ExactOrder
 from evaluation.ranking import mask_metrics, rank_metrics
+from sketchspace.errors import UserError
 
 KS = (1, 3, 10, 60)
 

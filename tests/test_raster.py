@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sketch.raster import MARGIN, PEN_WIDTH, drawing_room, line_width_of, rasterize
-from sketch.strokes import Sketch
+from sketchspace.sketch.raster import MARGIN, PEN_WIDTH, drawing_room, line_width_of, rasterize
+from sketchspace.sketch.strokes import Sketch
 
 _WHOLE = st.tuples(st.integers(-300, 300), st.integers(-300, 300))
 _SKETCHES = st.lists(st.lists(_WHOLE, min_size=1, max_size=8), min_size=1, max_size=6).map(Sketch.of)

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from common.errors import UserError
-from common.quiet import import_tensorflow
 from preprocess.pipeline import build
 from preprocess.spec import Options
+from sketchspace.errors import UserError
 from tests.ndjson_fixture import write_classes
 from tfrecords.dataset import DatasetFolder, decode_image
+from training.tensorflow_import import import_tensorflow
 
 import_tensorflow("tensorflow_datasets")
 import tensorflow as tf  # noqa: E402

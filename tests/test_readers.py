@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.errors import UserError
-from sketch.errors import MAX_POINTS
-from sketch.quickdraw import MAX_LINE_BYTES
-from sketch.readers import (
+from sketchspace.errors import UserError
+from sketchspace.sketch.errors import MAX_POINTS
+from sketchspace.sketch.quickdraw import MAX_LINE_BYTES
+from sketchspace.sketch.readers import (
     BadDrawing,
     parse_canvas,
     parse_quickdraw,

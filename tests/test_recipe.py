@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from common.errors import UserError
 from models.registry import MODELS, model_spec
 from models.spec import ModelSpec, Stage
+from sketchspace.errors import UserError
 from training.recipe import make_recipe, parse_settings
 from training.runs import flat
 

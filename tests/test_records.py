@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from PIL import Image
 
-from common.errors import UserError
+from sketchspace.errors import UserError
 from tests.ndjson_fixture import small_dataset
 from tfrecords.dataset import DatasetFolder
 from tfrecords.manifest import Manifest

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from common.errors import UserError
-from sketch.raster import rasterize
-from sketch.strokes import Sketch
+from sketchspace.errors import UserError
+from sketchspace.sketch.raster import rasterize
+from sketchspace.sketch.strokes import Sketch
+from studies.faulty.changes import Changes, as_many_at_random, choose, scribble
 from studies.refine import refine
-from studies.refine_changes import Changes, as_many_at_random, choose, scribble
 from tests.encoder_fixture import CLASSES, SIZE, records, write_dataset
 from tests.tiny_dataset import write_tiny_dataset
 from tfrecords.dataset import DatasetFolder, decode_image

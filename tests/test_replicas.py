@@ -10,8 +10,8 @@ from learners.classify import Classify
 from tests.test_average import Record, fit, follow, simulated, values
 from tests.test_learners import compiled, toy_batch, toy_encoder
 from tests.training_process import FORKS
-from training.average import Average
 from training.strategy import make_strategy
+from training.weight_average import Average
 
 
 def train_toy(replicas: int) -> dict:

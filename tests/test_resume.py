@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from common.files import read_json
+from sketchspace.files import read_json
 from tests.training_fixture import (  # noqa: F401
     Accident,
     best_weights,
@@ -35,8 +35,8 @@ from tests.training_fixture import (  # noqa: F401
 from tests.training_process import start
 from tfrecords.dataset import DatasetFolder
 from training import callbacks, session
+from training.checkpoints import State
 from training.runs import Run
-from training.state import State
 
 
 @pytest.mark.parametrize(

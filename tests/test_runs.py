@@ -10,7 +10,7 @@ import dataclasses
 import pytest
 import tensorflow as tf
 
-from common.errors import UserError
+from sketchspace.errors import UserError
 from tests.tiny_dataset import write_tiny_dataset
 from tests.training_fixture import (  # noqa: F401
     data,

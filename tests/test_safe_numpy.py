@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.errors import UserError
-from sketch.readers import read_stroke3_npz
-from sketch.safe_numpy import read_npz, unpickle_arrays
+from sketchspace.arrays.safe_numpy import read_npz, unpickle_arrays
+from sketchspace.errors import UserError
+from sketchspace.sketch.readers import read_stroke3_npz
 
 
 @pytest.mark.parametrize("name", ["aaron_sheep", "short_kanji", "kanji.rdp100", "omniglot"])

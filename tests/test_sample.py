@@ -14,13 +14,13 @@ import cv2
 import numpy as np
 import pytest
 
-from common.errors import UserError
-from preprocess import sample
-from preprocess.hand import Hand, draw_by_hand
-from preprocess.sample import SAMPLE_CLASSES, shape_of, write_ndjson
-from preprocess.shapes.parts import Part, curve, ellipse, line, polygon
-from sketch.raster import rasterize
-from sketch.readers import parse_quickdraw
+from preprocess.sample import drawings as sample
+from preprocess.sample.drawings import SAMPLE_CLASSES, shape_of, write_ndjson
+from preprocess.sample.hand import Hand, draw_by_hand
+from preprocess.sample.shapes.parts import Part, curve, ellipse, line, polygon
+from sketchspace.errors import UserError
+from sketchspace.sketch.raster import rasterize
+from sketchspace.sketch.readers import parse_quickdraw
 
 STEADY = Hand(**{field.name: 0 for field in fields(Hand)} | {"step": 0.03})  # type: ignore[arg-type]
 SQUARE = polygon("square", (0, 0), (1, 0), (1, 1), (0, 1))

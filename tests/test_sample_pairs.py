@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from common.errors import UserError
 from preprocess.pipeline import build
-from preprocess.sample_pairs import SPEC, WARES, find, photo, sketches, ware
+from preprocess.sources.sample_pairs import SPEC, WARES, find, photo, sketches, ware
 from preprocess.spec import Options
-from sketch.raster import rasterize
+from sketchspace.errors import UserError
+from sketchspace.sketch.raster import rasterize
 from tfrecords.dataset import DatasetFolder
 
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
 
-from common.errors import UserError
-from retrieval import search
-from retrieval.search import nearest, squared_distances
+from sketchspace.errors import UserError
+from sketchspace.gallery import search
+from sketchspace.gallery.search import nearest, squared_distances
 
 NEVER_FAISS = 10**9
 
@@ -112,7 +112,7 @@ def test_bad_input_is_named(queries, vectors, top, message):
 
 def test_a_small_search_does_not_import_scipy():
     code = (
-        "import sys, numpy as np; from retrieval.search import nearest;"
+        "import sys, numpy as np; from sketchspace.gallery.search import nearest;"
         "v = np.eye(2000, 256, dtype=np.float32); nearest(v[:1], v, 10);"
         "print([name for name in ('scipy', 'faiss', 'tensorflow') if name in sys.modules])"
     )

@@ -8,20 +8,20 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from common.errors import UserError
-from sketch.partial import draw_snapshots, first_points, kept_points, limit_points, snapshot_ends
-from sketch.raster import rasterize
-from sketch.strokes import Sketch
+from sketchspace.errors import UserError
+from sketchspace.sketch.partial import draw_snapshots, first_points, kept_points, limit_points, snapshot_ends
+from sketchspace.sketch.raster import rasterize
+from sketchspace.sketch.strokes import Sketch
 from tests.encoder_fixture import SIZE, records, write_dataset
 from tfrecords.dataset import DatasetFolder
 from tfrecords.grouped import Grouping
-from tfrecords.index import RecordIndex
+from tfrecords.model_inputs import Wanted
 from tfrecords.paired import grouping_of
 from tfrecords.reader import TrainingInput, eval_batches
+from tfrecords.record_index import RecordIndex
 from tfrecords.schema import Record
 from tfrecords.sequences import count_longer
-from tfrecords.wanted import Wanted
-from training.failures import explain
+from training.tensorflow_errors import explain
 
 STROKES = ("strokes", "length", "read_at")
 SNAPSHOTS = ("strokes", "length", "snapshots", "snapshot_at")

@@ -7,10 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from common.errors import UserError
-from retrieval import sheet
-from retrieval.drawing import COLOURS, Verdict, fit, fit_pixels, font_for, shorten
-from retrieval.sheet import (
+from sketchspace.answers import sheet
+from sketchspace.answers.sheet import (
     CAPTION,
     CELL,
     GAP,
@@ -23,6 +21,8 @@ from retrieval.sheet import (
     contact_sheet,
     write_sheet,
 )
+from sketchspace.answers.tiles import COLOURS, Verdict, fit, fit_pixels, font_for, shorten
+from sketchspace.errors import UserError
 
 
 def picture(seed, size=64):

@@ -10,10 +10,10 @@ import cv2
 import numpy as np
 import pytest
 
-from common.errors import UserError
-from preprocess import chairv2_strokes, shoev2
 from preprocess.pipeline import build
+from preprocess.sources import chairv2_strokes, shoev2
 from preprocess.spec import Found, Options
+from sketchspace.errors import UserError
 from tfrecords.dataset import DatasetFolder
 
 LAYOUTS: dict[str, Callable[[str, str], str]] = {

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sketch.quickdraw import parse_quickdraw
-from sketch.simplify import EPSILON, MAX_SAMPLES, simplify_points, simplify_quickdraw
-from sketch.strokes import Sketch
+from sketchspace.sketch.quickdraw import parse_quickdraw
+from sketchspace.sketch.simplify import EPSILON, MAX_SAMPLES, simplify_points, simplify_quickdraw
+from sketchspace.sketch.strokes import Sketch
 
 _NUMBERS = st.floats(-1000, 1000, width=32)
 _STROKES = st.lists(st.tuples(_NUMBERS, _NUMBERS), min_size=1, max_size=10)

@@ -14,12 +14,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.errors import UserError
-from preprocess import ndjson, quickdraw
 from preprocess.pipeline import build
+from preprocess.sources import ndjson_lines as ndjson
+from preprocess.sources import quickdraw
 from preprocess.spec import Chunk, Options
-from sketch.errors import MAX_POINTS
-from sketch.quickdraw import MAX_LINE_BYTES
+from sketchspace.errors import UserError
+from sketchspace.sketch.errors import MAX_POINTS
+from sketchspace.sketch.quickdraw import MAX_LINE_BYTES
 from tests.ndjson_fixture import line, write_classes, write_lines
 from tfrecords.dataset import DatasetFolder
 from tfrecords.manifest import Manifest

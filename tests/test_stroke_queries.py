@@ -10,21 +10,21 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from common.errors import UserError
 from models.registry import MODELS
-from retrieval.answer import answer
-from retrieval.build import build_gallery
-from retrieval.drawings import Drawings
-from retrieval.embedder import Embedder
-from retrieval.gallery import Gallery
-from retrieval.query import read_query
-from sketch.partial import kept_points
-from sketch.raster import rasterize
-from sketch.simplify import simplify_quickdraw
-from sketch.strokes import Sketch
+from sketchspace.answers.answer import answer
+from sketchspace.answers.query import read_query
+from sketchspace.encoder.embedder import Embedder
+from sketchspace.encoder.inputs import Drawings
+from sketchspace.errors import UserError
+from sketchspace.gallery.gallery import Gallery
+from sketchspace.sketch.partial import kept_points
+from sketchspace.sketch.raster import rasterize
+from sketchspace.sketch.simplify import simplify_quickdraw
+from sketchspace.sketch.strokes import Sketch
 from tests.encoder_fixture import CLASSES, drawing, records, write_dataset
 from tests.small_models import shaken
 from tfrecords.dataset import DatasetFolder
+from tfrecords.gallery_items import build_gallery
 from training.export import export_run
 from training.recipe import make_config, make_recipe
 from training.runs import Run

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sketch.strokes import (
+from sketchspace.sketch.strokes import (
     Sketch,
     concatenate,
     fit_to_box,

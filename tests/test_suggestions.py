@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from common.errors import UserError
+from sketchspace.errors import UserError
 from studies import suggestions
 from studies.examples import Examples, load, open_encoders
 from tests.encoder_fixture import run_and_data  # noqa: F401

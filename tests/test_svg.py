@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sketch.errors import MAX_POINTS, BadDrawing
-from sketch.strokes import Sketch
-from sketch.svg import parse_svg
-from sketch.svg_path import flatten, parse_path
+from sketchspace.sketch.errors import MAX_POINTS, BadDrawing
+from sketchspace.sketch.strokes import Sketch
+from sketchspace.sketch.svg import parse_svg
+from sketchspace.sketch.svg_path import flatten, parse_path
 
 
 def svg(body: str, attributes: str = "") -> Sketch:

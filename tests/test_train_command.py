@@ -53,7 +53,7 @@ def test_a_wrong_flag_is_one_line_before_tensorflow_is_loaded(arguments, message
 COMMANDS = """
 import contextlib, io, json, sys
 import train
-from common import cli
+from sketchspace import cli
 answers = []
 for arguments in json.loads(sys.argv[1]):
     out, err, status = io.StringIO(), io.StringIO(), 0

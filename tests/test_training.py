@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from common.errors import UserError
-from common.files import read_json
 from models.spec import Stage
+from sketchspace.errors import UserError
+from sketchspace.files import read_json
 from tests.tiny_dataset import write_tiny_dataset
 from tests.training_fixture import (  # noqa: F401
     Accident,
@@ -31,12 +31,12 @@ from tests.training_fixture import (  # noqa: F401
 )
 from tfrecords.dataset import DatasetFolder
 from training import callbacks, session
+from training.checkpoints import State
 from training.export import export_run
 from training.inputs import training_input
 from training.progress import Progress
 from training.runs import Run
 from training.session import dry_run, open_session
-from training.state import State
 
 
 def test_a_run_holds_all_that_was_promised(request_of, monkeypatch, capsys):

@@ -9,13 +9,13 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
-from common.errors import UserError
 from learners.mining import MINING, all_triplets, pairs_within, squared_distances
 from learners.registry import build_learner
 from learners.triplet import LOSSES, Triplet
 from models import resnet_v2
 from models.registry import resolve_options
 from models.spec import Stage
+from sketchspace.errors import UserError
 
 LABELS = {
     "even": [0, 0, 0, 1, 1, 1, 2, 2, 2],

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from common.errors import UserError
+from sketchspace.errors import UserError
 from tests.ndjson_fixture import small_dataset
 from tfrecords import __main__ as command
 from tfrecords import preview

@@ -8,11 +8,11 @@ import tensorflow as tf
 import tf_keras
 from ai_edge_litert.interpreter import Interpreter
 
-from models import vrnn
 from models.registry import model_spec, resolve_options
 from models.spec import Shapes
-from models.vrnn_layer import Sizes, Vrnn
-from models.vrnn_packing import pack
+from models.vrnn import model as vrnn
+from models.vrnn.layer import Sizes, Vrnn
+from models.vrnn.packing import pack
 from tests.test_vrnn_losses import SIZES, random_batch, random_vrnn
 
 CLASSES = 5

@@ -7,9 +7,9 @@ import pytest
 import tensorflow as tf
 
 from benchmarks.vrnn_plain import PlainVrnn
-from models.vrnn_layer import Sizes
-from models.vrnn_loop import recurrence
-from models.vrnn_packing import pack
+from models.vrnn.layer import Sizes
+from models.vrnn.loop import recurrence
+from models.vrnn.packing import pack
 from tests.test_vrnn_losses import SIZES, random_batch, random_vrnn
 
 DEEP = pytest.mark.parametrize("sizes", [SIZES, Sizes(5, 1, 3, 4), Sizes(4, 3, 6, 3)], ids=str)

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models.vrnn_layer import Sizes, Vrnn
-from models.vrnn_packing import pack
-from models.vrnn_terms import Gaussian, bernoulli_nll, divergence, gaussian_nll
+from models.vrnn.layer import Sizes, Vrnn
+from models.vrnn.losses import Gaussian, bernoulli_nll, divergence, gaussian_nll
+from models.vrnn.packing import pack
 
 SIZES = Sizes(units=7, layers=2, latent=5, net=6)
 LENGTHS = (4, 1, 9, 4)

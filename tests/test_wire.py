@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.errors import UserError
-from common.quiet import import_tensorflow
+from sketchspace.errors import UserError
 from tfrecords.wire import Value, decode_example, encode_example, frame, read_records
+from training.tensorflow_import import import_tensorflow
 
 import_tensorflow()
 import tensorflow as tf  # noqa: E402

@@ -14,14 +14,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from common.files import whole_folder, write_json
 from models.registry import MODELS
+from sketchspace.files import whole_folder, write_json
 from tests import toy_model
 from tests.tiny_dataset import write_tiny_dataset
 from training import session
+from training.checkpoints import State
 from training.runs import Run
 from training.session import Request, open_session
-from training.state import State
 
 
 @cache

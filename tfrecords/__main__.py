@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from common import cli
-from common.errors import UserError
+from sketchspace import cli
+from sketchspace.errors import UserError
 from tfrecords.dataset import DatasetFolder
 from tfrecords.manifest import Manifest
 from tfrecords.preview import write_preview

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from common.errors import UserError
-from common.files import read_json
+from sketchspace.errors import UserError
+from sketchspace.files import read_json
 from tfrecords.manifest import Manifest
 from tfrecords.png import decode_png
 from tfrecords.schema import DOMAINS, Record, parse

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from common.errors import UserError
-from tfrecords.index import RecordIndex, Rows
+from sketchspace.errors import UserError
+from tfrecords.record_index import RecordIndex, Rows
 
 Draw = Callable[[int], Rows]
 """A batch's rows of the index as a function of the step."""

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from common.errors import UserError
-from common.files import read_json, write_json
+from sketchspace.errors import UserError
+from sketchspace.files import read_json, write_json
 from tfrecords.schema import SCHEMA_VERSION
 
 FILE_NAME = "manifest.json"

@@ -13,10 +13,10 @@ from typing import Protocol
 
 import numpy as np
 
-from common.errors import UserError, unknown_name
+from sketchspace.errors import UserError, unknown_name
 from tfrecords.grouped import Draw, Grouping
-from tfrecords.index import RecordIndex, Rows
-from tfrecords.pools import PHOTO, SKETCH, Pools, object_numbers, rows_in, turn
+from tfrecords.record_index import RecordIndex, Rows
+from tfrecords.row_groups import PHOTO, SKETCH, Pools, object_numbers, rows_in, turn
 from tfrecords.triplets import Triplets
 
 MATCHES = ("class", "instance")

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from common.files import write_bytes
+from sketchspace.files import write_bytes
 from tfrecords.dataset import DatasetFolder, decode_image, decode_shown
 from tfrecords.png import encode_png
 from tfrecords.schema import DOMAINS, Record

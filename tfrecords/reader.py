@@ -8,16 +8,16 @@ from functools import cached_property
 
 import tensorflow as tf
 
-from common.errors import UserError
+from sketchspace.errors import UserError
 from tfrecords import sequences
-from tfrecords.cropped import centre_crop, random_crop
+from tfrecords.crops import centre_crop, random_crop
 from tfrecords.dataset import DatasetFolder
-from tfrecords.drawn import Drawn, as_ink
 from tfrecords.grouped import Grouping
-from tfrecords.index import RecordIndex
 from tfrecords.manifest import Manifest
+from tfrecords.model_inputs import Wanted
 from tfrecords.paired import Pairing
-from tfrecords.wanted import Wanted
+from tfrecords.record_index import RecordIndex
+from tfrecords.row_batches import Drawn, as_ink
 
 Batch = dict[str, tf.Tensor]
 Augment = Callable[[Batch, tf.Tensor], Batch]

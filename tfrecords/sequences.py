@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from sketch.partial import draw_snapshots, snapshot_ends
+from sketchspace.sketch.partial import draw_snapshots, snapshot_ends
 from tfrecords.dataset import DatasetFolder
-from tfrecords.wanted import Wanted
+from tfrecords.model_inputs import Wanted
 
 NOT_FINITE = "a stroke has a coordinate that is not finite in record"
 NO_POINTS = "there are no strokes in record"
@@ -49,7 +49,7 @@ def _require(holds: tf.Tensor, message: str, keys: tf.Tensor) -> list[tf.Operati
 
 
 def _limited(points: tf.Tensor, given: tf.Tensor, length: tf.Tensor, long_strokes: str) -> tf.Tensor:
-    """`sketch.partial.limit_points` for a padded batch `[batch, N, 3]` of `given` points each."""
+    """`sketchspace.sketch.partial.limit_points` for a padded batch `[batch, N, 3]` of `given` points each."""
     place = tf.range(tf.reduce_max(length))[None]
     last, steps = given[:, None] - 1, tf.maximum(length[:, None] - 1, 1)
     kept = place if long_strokes == "truncate" else (2 * place * last + steps) // (2 * steps)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow_datasets as tfds
 
-from common.files import write_json
+from sketchspace.files import write_json
 from tfrecords.manifest import Manifest
 from tfrecords.schema import DOMAINS
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from common.errors import UserError
+from sketchspace.errors import UserError
 from tfrecords.dataset import ANNOTATIONS
-from tfrecords.index import RecordIndex, Rows
-from tfrecords.pools import PHOTO, SKETCH, Pools, object_numbers, rows_in
+from tfrecords.record_index import RecordIndex, Rows
+from tfrecords.row_groups import PHOTO, SKETCH, Pools, object_numbers, rows_in
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from common.errors import UserError
-from common.files import read_json, sha256_of
+from sketchspace.errors import UserError
+from sketchspace.files import read_json, sha256_of
 from tfrecords.dataset import DatasetFolder, decode_image, decode_shown, shard_records
 from tfrecords.manifest import SHARD_NAME, Manifest
 from tfrecords.schema import Record

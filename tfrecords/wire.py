@@ -16,7 +16,7 @@ import google_crc32c
 import numpy as np
 from numpy.typing import NDArray
 
-from common.errors import UserError
+from sketchspace.errors import UserError
 
 Value = bytes | NDArray[np.float32] | int
 MAX_RECORD_BYTES = 256 << 20

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from common.errors import UserError
-from common.files import read_json, sha256_of, write_json
+from sketchspace.errors import UserError
+from sketchspace.files import read_json, sha256_of, write_json
 from tfrecords.schema import Record, serialize
 from tfrecords.wire import frame
 

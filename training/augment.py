@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from common.errors import unknown_name
+from sketchspace.errors import unknown_name
 from training.affine import Affine, Batch
 from training.elastic import Warp
 

@@ -10,11 +10,11 @@ import tf_keras
 
 from learners.base import Learner
 from models.spec import Stage
-from training.average import average_of, averaged
-from training.failures import not_finite
-from training.journal import Journal, Row, best_row, should_stop
+from training.checkpoints import State
+from training.metrics_csv import Journal, Row, best_row, should_stop
 from training.runs import Run
-from training.state import State
+from training.tensorflow_errors import not_finite
+from training.weight_average import average_of, averaged
 
 Numbers = Mapping[str, float]
 

@@ -10,20 +10,20 @@ from pathlib import Path
 import tensorflow as tf
 import tf_keras
 
-from common.errors import UserError
 from learners.base import Learner
 from learners.registry import build_learner
 from models.spec import Stage
+from sketchspace.errors import UserError
 from training.adapt import adapt_layers
-from training.average import Average, average_of
 from training.callbacks import Interval
-from training.failures import explain
+from training.checkpoints import State
 from training.inputs import Input, interval_of, report_input_share, without_strings
-from training.journal import Row
+from training.metrics_csv import Row
 from training.optimizers import build_optimizer
 from training.progress import Progress
 from training.runs import Run
-from training.state import State
+from training.tensorflow_errors import explain
+from training.weight_average import Average, average_of
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from pathlib import Path
 import tensorflow as tf
 import tf_keras
 
-from common.files import read_json, whole_folder, write_bytes, write_json
-from common.quiet import quiet_native_code
 from models.registry import model_spec
+from sketchspace.files import read_json, whole_folder, write_bytes, write_json
+from sketchspace.quiet import quiet_native_code
 from training.inputs import wanted_by
 from training.runs import Run, classes_of, shapes_of
 

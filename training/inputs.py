@@ -7,16 +7,16 @@ import time
 
 import tensorflow as tf
 
-from common.errors import UserError
 from models.spec import ModelSpec, Options, Shapes, Stage
+from sketchspace.errors import UserError
 from tfrecords.dataset import DatasetFolder
+from tfrecords.model_inputs import Wanted
 from tfrecords.paired import Pairing, grouping_of
 from tfrecords.reader import IMAGES, TrainingInput, eval_batches, fixed_batches
 from tfrecords.sequences import count_longer
-from tfrecords.wanted import Wanted
 from training.augment import augment_named
-from training.mixture import Mixture
-from training.sources import evaluated_on, sources_of
+from training.mixed_batches import Mixture
+from training.stage_data import evaluated_on, sources_of
 
 Input = TrainingInput | Mixture
 LEAST_PAIRED_INTERVAL = 200

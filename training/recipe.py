@@ -7,15 +7,15 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from common.errors import UserError, unknown_name
 from models.registry import check_limits, parse_as, resolve_options
 from models.spec import ModelSpec, Stage
+from sketchspace.errors import UserError, unknown_name
 from tfrecords.dataset import DatasetFolder
 from tfrecords.paired import grouping_of
 from training.augment import AUGMENTS
 from training.optimizers import OPTIMIZERS, SCHEDULES
 from training.runs import SCHEMA_VERSION
-from training.sources import logit_classes, sources_of
+from training.stage_data import logit_classes, sources_of
 
 SELECTIONS = ("best", "last")
 _FIXED = ("name", "learner", "loss_weights", "anneal")

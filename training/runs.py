@@ -15,10 +15,10 @@ from typing import Any
 import tensorflow as tf
 import tf_keras
 
-from common.errors import UserError
-from common.files import read_json, whole_folder, write_json
 from models.registry import model_spec
 from models.spec import Shapes, Stage
+from sketchspace.errors import UserError
+from sketchspace.files import read_json, whole_folder, write_json
 
 SCHEMA_VERSION = 1
 _MAY_DIFFER = re.compile(r"dataset\.path|paper|stages\.\d+\.data")  # data are compared by fingerprint

@@ -12,7 +12,7 @@ import tf_keras
 from models.registry import model_spec
 from models.spec import Stage
 from tfrecords.dataset import DatasetFolder
-from tfrecords.wanted import Wanted
+from tfrecords.model_inputs import Wanted
 from training.adapt import adapt_layers
 from training.estimator import EvalSpec, RunConfig, TrainSpec, compile_learner, one_step, train_and_evaluate
 from training.export import export_run
@@ -25,11 +25,11 @@ from training.inputs import (
     wanted_by,
     without_strings,
 )
-from training.journal import Journal
+from training.metrics_csv import Journal
 from training.recipe import make_config, make_recipe
 from training.runs import Run, flat, shapes_of
 from training.strategy import make_strategy, set_numerics
-from training.warm import warm_start
+from training.warm_start import warm_start
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tensorflow as tf
 import tf_keras
 
-from common.errors import UserError
+from sketchspace.errors import UserError
 
 
 def make_strategy(virtual_devices: int = 0) -> tf.distribute.Strategy:

@@ -1,0 +1,1 @@
+"""The embedded sample sets: things by formula, a hand that draws them, rendered photos."""

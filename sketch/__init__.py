@@ -1,1 +1,0 @@
-"""The drawing itself: strokes, readers, pixels. NumPy, OpenCV, orjson and Pillow; no TensorFlow."""

@@ -1,0 +1,1 @@
+"""From a query's file to hits, and to the sheet that shows them."""

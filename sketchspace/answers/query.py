@@ -1,0 +1,110 @@
+"""A query: any file that holds a drawing, as it was given and as the network sees it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from sketchspace.encoder.metadata import EncoderCard
+from sketchspace.errors import UserError
+from sketchspace.pictures.bitmaps import load_drawing
+from sketchspace.pictures.decode import BITMAPS, decode
+from sketchspace.sketch.partial import limit_points
+from sketchspace.sketch.quickdraw import MAX_LINE_BYTES, load_json, parse_quickdraw
+from sketchspace.sketch.raster import rasterize
+from sketchspace.sketch.readers import BadDrawing, read_sketch
+from sketchspace.sketch.simplify import simplify_quickdraw
+from sketchspace.sketch.strokes import Floats, Sketch
+
+Pixels = NDArray[np.uint8]
+
+STROKES = (".svg", ".ndjson", ".json")
+GIVEN_SIZE = 512
+
+
+@dataclass(frozen=True, eq=False)
+class Query:
+    """A drawing to look for.
+
+    `given` is what the user gave, uint8 `[h, w]` or RGB `[h, w, 3]`, at most 512 pixels a side; `seen` is
+    the network's input, uint8 `[size, size]`, 255 paper and 0 ink; `notes` say what was decided between.
+    `points` float32 `[points, 3]` (x, y, 1 where a stroke ends) are the input of an encoder of strokes.
+    """
+
+    name: str
+    given: Pixels
+    seen: Pixels
+    notes: tuple[str, ...]
+    points: Floats | None = None
+
+
+def read_query(path: Path, card: EncoderCard, line: int = 1) -> Query:
+    """Read a bitmap, an SVG, a canvas JSON or line `line` (from 1) of an ndjson file for an encoder.
+
+    A bitmap is brought to size as the encoder's drawings were (`fit`); strokes always fill the box. Strokes
+    for an encoder that was trained on simplified drawings are simplified too. Raises `UserError` for a
+    missing file, an unknown kind of file, and where nothing is drawn.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in STROKES + BITMAPS:
+        known = ", ".join(name[1:] for name in BITMAPS + STROKES)
+        raise UserError(f"{path} is no drawing that can be read; give one of {known}")
+    if not path.is_file():
+        raise UserError(f"there is no file {path}; give a drawing, such as --query=sketch.png")
+    if suffix in BITMAPS:
+        if card.reads_strokes:
+            raise UserError(
+                f"{path} is a bitmap, and {card.model} reads strokes; give a drawing with strokes "
+                f"({', '.join(name[1:] for name in STROKES)}), or ask a gallery of a model of pictures"
+            )
+        loaded = load_drawing(path, card.image_size, whole=card.fit == "keep")
+        return Query(path.name, _at_most(decode(path).pixels, GIVEN_SIZE), loaded.pixels, loaded.notes)
+    name = f"{path.name}, line {line}" if suffix == ".ndjson" else path.name
+    sketch = _read_line(path, line) if suffix == ".ndjson" else read_sketch(path)
+    given = rasterize(sketch, GIVEN_SIZE)
+    if not card.reads_strokes:
+        return Query(name, given, rasterize(sketch, card.image_size), ())
+    seen = simplify_quickdraw(sketch) if card.simplify else sketch
+    points, notes = seen.to_points(), []
+    if len(points) > card.max_points:
+        how = {"truncate": "cut off there", "resample": "resampled to that many"}[card.long_strokes]
+        notes.append(f"{len(points)} points, the network reads {card.max_points}: {how}")
+        points = limit_points(points, card.max_points, card.long_strokes)
+    return Query(name, given, rasterize(Sketch.from_points(points), card.image_size), tuple(notes), points)
+
+
+def _read_line(path: Path, line: int) -> Sketch:
+    """The drawing on a line of an ndjson file; a query needs neither key nor class."""
+    try:
+        record = load_json(_line_of(path, line))
+        if type(record) is not dict:
+            raise BadDrawing("not_an_object", f"it is {type(record).__name__}, expected an object")
+        return parse_quickdraw(orjson.dumps({**record, "key_id": "query"}), "query").simplified()
+    except BadDrawing as bad:
+        reason = "nothing is drawn here" if bad.reason == "empty_drawing" else "no drawing that can be read"
+        raise UserError(f"{path}, line {line}: {reason} ({bad.detail})") from None
+
+
+def _line_of(path: Path, line: int) -> bytes:
+    """Line `line` of a file, counting lines that are not blank; never more than one line in memory."""
+    found = 0
+    with path.open("rb") as file:
+        while data := file.readline(MAX_LINE_BYTES + 1):
+            found += bool(data.strip())
+            if found == line:
+                return data
+    raise UserError(f"{path} has {found} lines; give a --line from 1 to {max(1, found)}")
+
+
+def _at_most(pixels: Pixels, side: int) -> Pixels:
+    """A picture made smaller where a side is longer than `side`, proportions kept."""
+    scale = side / max(pixels.shape[:2])
+    if scale >= 1:
+        return pixels
+    height, width = (max(1, round(length * scale)) for length in pixels.shape[:2])
+    return np.asarray(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA), np.uint8)

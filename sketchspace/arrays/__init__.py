@@ -1,0 +1,1 @@
+"""Arrays of numbers in files from outside: MATLAB's, and NumPy's without unpickling."""

@@ -1,0 +1,56 @@
+"""The frame around every command: quiet start, clear errors, exit status."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+from absl import app, flags
+
+from sketchspace.errors import UserError
+
+
+def run(main: Callable[[list[str]], None]) -> None:
+    """Run `main` as an absl command; a user's mistake becomes one line and exit status 1 or 2.
+
+    `main` receives the arguments that are not flags. Results belong on standard output; everything
+    else on standard error.
+    """
+    for flag in flags.FLAGS.get_flags_for_module(main.__module__):
+        # absl's --help lists the flags of the started script, which for a console script is another one.
+        flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)
+    try:
+        app.run(lambda argv: _guarded(main, argv), flags_parser=_parse_flags)
+    except BrokenPipeError:
+        # The reader of standard output has gone (`... | head`); Python would complain again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+
+
+def _parse_flags(argv: list[str]) -> list[str]:
+    try:
+        return flags.FLAGS(argv)
+    except flags.Error as error:
+        _fail(f"{error}; --help lists the flags", 2)
+
+
+def _guarded(main: Callable[[list[str]], None], argv: list[str]) -> None:
+    try:
+        main(argv[1:])
+        sys.stdout.flush()
+    except UserError as error:
+        _fail(str(error), 1)
+    except KeyboardInterrupt:
+        _fail("stopped; the same command goes on where it can", 130)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EDQUOT):
+            raise
+        _fail(f"{error.strerror}: {error.filename or 'while writing'}; nothing half-written was left", 1)
+
+
+def _fail(message: str, status: int) -> NoReturn:
+    print(f"error: {message}", file=sys.stderr)
+    sys.exit(status)

@@ -1,0 +1,1 @@
+"""A trained encoder: what it says of itself, what goes in, what comes out."""

@@ -1,0 +1,124 @@
+"""What an exported encoder says of itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from sketchspace.encoder.views import Mode, num_views
+from sketchspace.errors import UserError
+from sketchspace.files import read_json
+from sketchspace.sketch.partial import LONG_STROKES
+
+SCHEMA_VERSION = 3
+OLDER_VERSION = 2  # an encoder of grey drawings, which it saw whole
+CARD_FILE = "encoder.json"
+MAX_IMAGE_SIZE = 1024
+MAX_POINTS = 100_000
+CHANNELS = (1, 3)
+PHOTO_AS = ("", "grey", "rgb", "edges")
+FITS = ("box", "keep")
+KINDS_OF_INPUT = (
+    ("image",),
+    ("length", "read_at", "strokes"),
+    ("length", "snapshot_at", "snapshots", "strokes"),
+)
+
+
+@dataclass(frozen=True)
+class EncoderCard:
+    """`encoder.json`: an exported encoder's name, inputs, sizes and origin.
+
+    `inputs` are those of one of `KINDS_OF_INPUT`, sorted. `image_size` is in pixels, `embedding_size`
+    counts the embedding's numbers, `classes` names the logits in order (empty for an encoder that does
+    not classify) and `fingerprint` is that of the data it was trained on, "" where that is not known. An
+    encoder that reads strokes takes at most `max_points` points, longer drawings brought down as
+    `long_strokes` says; `simplify` tells whether it was trained on simplified drawings.
+
+    Pictures have `channels` channels, 1 (grey) or 3 (RGB). `photo_as` says what a photo is turned into, one
+    of `PHOTO_AS` ("" for an encoder that was trained without photos), and `fit` how pictures are brought to
+    the square, one of `FITS`: the drawing cropped and fitted into a box, or the whole canvas kept. The
+    network sees a part of `input_size` x `input_size` pixels of them, or all where the two sizes are equal.
+    """
+
+    model: str
+    run: str
+    inputs: tuple[str, ...]
+    image_size: int
+    embedding_size: int
+    classes: tuple[str, ...]
+    fingerprint: str
+    max_points: int
+    long_strokes: str
+    simplify: bool
+    channels: int
+    photo_as: str
+    fit: str
+    input_size: int
+
+    @property
+    def reads_strokes(self) -> bool:
+        """Whether drawings must come as strokes."""
+        return "strokes" in self.inputs
+
+    @property
+    def usual_views(self) -> Mode:
+        """`mean_distance` for a network that finds photos or sees a part of the picture; else `single`."""
+        return "mean_distance" if self.photo_as or self.input_size < self.image_size else "single"
+
+    def vector_size(self, views: str) -> int:
+        """How many numbers an embedding made of these views has, see `sketchspace.encoder.views.MODES`."""
+        copies = num_views(self.image_size, self.input_size) if views == "mean_distance" else 1
+        return copies * self.embedding_size
+
+    @staticmethod
+    def load(folder: Path) -> EncoderCard:
+        """Read and check `encoder.json`; anything but a drawing encoder of this version is a `UserError`."""
+        values = _as_newest(read_json(folder / CARD_FILE))
+        if values.get("schema_version") != SCHEMA_VERSION:
+            raise UserError(
+                f"{folder / CARD_FILE}: schema_version is {values.get('schema_version')!r}, expected"
+                f" {SCHEMA_VERSION}; export the encoder again"
+            )
+        try:
+            card = EncoderCard(**{field.name: values[field.name] for field in fields(EncoderCard)})
+        except KeyError as error:
+            raise UserError(f"{folder / CARD_FILE} has no {error}; export the encoder again") from None
+        if not card._is_sound():
+            raise UserError(f"{folder / CARD_FILE} holds a value of a wrong kind; export the encoder again")
+        inputs = tuple(sorted(card.inputs))
+        if inputs not in KINDS_OF_INPUT:
+            raise UserError(f"{folder / CARD_FILE}: an encoder of {', '.join(inputs)} is not known here")
+        return EncoderCard(**{**vars(card), "inputs": inputs, "classes": tuple(card.classes)})
+
+    def _is_sound(self) -> bool:
+        return (
+            all(isinstance(text, str) for text in (self.model, self.run, self.fingerprint))
+            and _between(self.image_size, 8, MAX_IMAGE_SIZE)
+            and _between(self.embedding_size, 1, 1 << 20)
+            and _between(self.max_points, 1, MAX_POINTS)
+            and self.long_strokes in LONG_STROKES
+            and type(self.simplify) is bool
+            and type(self.channels) is int
+            and self.channels in CHANNELS
+            and self.photo_as in PHOTO_AS
+            and self.fit in FITS
+            and _between(self.input_size, 8, self.image_size)
+            and all(
+                isinstance(names, list | tuple) and all(isinstance(name, str) for name in names)
+                for names in (self.classes, self.inputs)
+            )
+        )
+
+
+def _as_newest(values: dict[str, Any]) -> dict[str, Any]:
+    """A card of the older version with what it left unsaid."""
+    if values.get("schema_version") != OLDER_VERSION or values.get("channels") != 1:
+        return values
+    said = {"photo_as": "", "fit": "box", "input_size": values.get("image_size")}
+    return {**values, **said, "schema_version": SCHEMA_VERSION}
+
+
+def _between(value: object, low: int, high: int) -> bool:
+    return type(value) is int and low <= value <= high

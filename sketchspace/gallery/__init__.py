@@ -1,0 +1,1 @@
+"""Galleries: indexed pictures on disk, searched by squared Euclidean distance."""

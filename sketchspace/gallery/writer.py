@@ -1,0 +1,117 @@
+"""What every gallery is written with: its encoder, vectors, items and thumbnails, batch by batch."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from sketchspace.encoder.embedder import MODEL_FILE, Embedder
+from sketchspace.encoder.inputs import Drawings
+from sketchspace.encoder.metadata import CARD_FILE, EncoderCard
+from sketchspace.encoder.views import Mode
+from sketchspace.errors import UserError
+from sketchspace.files import sha256_of
+from sketchspace.gallery import indexed_items as items
+from sketchspace.gallery.gallery import HASHED_FILES, VECTORS_FILE, unit_length
+from sketchspace.gallery.indexed_items import Item
+from sketchspace.gallery.metadata import INFO_FILE, GalleryInfo
+from sketchspace.gallery.search import Floats
+
+
+@dataclass(frozen=True)
+class Ways:
+    """How vectors are made: from which `views` of a picture, and whether they get length 1."""
+
+    views: Mode
+    normalize: bool
+
+    @staticmethod
+    def of(card: EncoderCard, views: Mode | None, normalize: bool) -> Ways:
+        """The given views, by default the encoder's usual ones."""
+        return Ways(views or card.usual_views, normalize)
+
+    def vectors(self, embedder: Embedder, drawings: Drawings) -> Floats:
+        """The gallery's vectors of some drawings, float32 `[n, embedding_size]`."""
+        embeddings = embedder.embed(drawings, views=self.views)
+        return unit_length(embeddings) if self.normalize else embeddings
+
+
+@dataclass(eq=False)
+class GalleryWriter:
+    """Fills a folder. Rows are appended, so their number need not be known, nor fit into memory."""
+
+    folder: Path
+    rows: BinaryIO
+    lines: BinaryIO
+    count: int = 0
+    _folders: set[Path] = field(default_factory=set)
+
+    def add(self, found: Sequence[Item], vectors: Floats, thumbnails: Sequence[bytes]) -> None:
+        """Append items, numbered on from `count`, with their vectors and the bytes of their thumbnails."""
+        for item, thumbnail in zip(found, thumbnails, strict=True):
+            path = self.folder / item.path
+            if path.parent not in self._folders:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                self._folders.add(path.parent)
+            path.write_bytes(thumbnail)
+        self.rows.write(np.ascontiguousarray(vectors, np.float32).data)
+        self.lines.writelines(item.to_line() for item in found)
+        self.count += len(found)
+
+
+@contextmanager
+def gallery_writer(folder: Path, export: Path, width: int) -> Iterator[GalleryWriter]:
+    """A writer into an empty folder; it gets a copy of the encoder in `export`, and at the end the vectors.
+
+    `width` is the number of numbers of a vector. Nothing added is a `UserError`.
+    """
+    for name in (MODEL_FILE, CARD_FILE):
+        shutil.copyfile(export / name, folder / name)
+    raw = folder / "vectors.raw"
+    with raw.open("wb") as rows, (folder / items.FILE_NAME).open("wb") as lines:
+        writer = GalleryWriter(folder, rows, lines)
+        yield writer
+    if not writer.count:
+        raise UserError("nothing was indexed; a gallery needs one picture or more")
+    np.save(folder / VECTORS_FILE, np.memmap(raw, np.float32, "r", shape=(writer.count, width)))
+    raw.unlink()
+
+
+def check_target(out: Path) -> None:
+    """Refuse a folder that is something else than a gallery, and a path that leads through a file."""
+    if out.is_dir() and any(out.iterdir()) and not (out / INFO_FILE).is_file():
+        raise UserError(f"{out} exists and is not a gallery; it is left alone, give another --gallery")
+    files = [path for path in (out, *out.parents) if path.exists() and not path.is_dir()]
+    if files:
+        raise UserError(f"{files[0]} is a file, expected a folder; give another --gallery")
+
+
+def open_export(run_folder: Path) -> Embedder:
+    """The exported encoder of a run; a run without one is a `UserError`."""
+    if not (run_folder / "export").is_dir():
+        raise UserError(f"no export folder in {run_folder}; train.py writes it when training ends")
+    return Embedder.open(run_folder / "export")
+
+
+def describe(folder: Path, card: EncoderCard, ways: Ways, num_items: int, **origin: Any) -> GalleryInfo:
+    """Write and return the `gallery.json` of a filled folder; `origin` has the fields that are left."""
+    info = GalleryInfo(
+        model=card.model,
+        run=card.run,
+        encoder_fingerprint=card.fingerprint,
+        image_size=card.image_size,
+        embedding_size=card.vector_size(ways.views),
+        views=ways.views,
+        normalize=ways.normalize,
+        num_items=num_items,
+        sha256={name: sha256_of(folder / name) for name in HASHED_FILES},
+        **origin,
+    )
+    info.save(folder)
+    return info

@@ -1,0 +1,1 @@
+"""Drawings and photos as pixels: decoding, finding the ink, edge maps."""

@@ -1,0 +1,1 @@
+"""The drawing as strokes: readers, simplification, the rasteriser."""

@@ -1,0 +1,171 @@
+"""Quick, Draw! lines become drawings; whatever a line holds, it is a drawing or a `BadDrawing`."""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass, field
+from itertools import accumulate, pairwise
+from typing import Any, Literal
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from sketchspace.sketch.errors import MAX_COORDINATE, MAX_POINTS, BadDrawing
+from sketchspace.sketch.simplify import simplify_points
+from sketchspace.sketch.strokes import Sketch
+
+Kind = Literal["simplified", "raw", "parts"]
+
+MAX_LINE_BYTES = 8 << 20
+MAX_KEY_LENGTH = 200
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """One line of a Quick, Draw! file.
+
+    `sketch` has the units of the file: 0..255 for kind "simplified", the screen's pixels for "raw" and
+    "parts". Times and part numbers are not kept.
+    """
+
+    key: str
+    word: str
+    recognized: bool
+    sketch: Sketch
+    kind: Kind
+    exact: NDArray[np.float64] = field(repr=False, compare=False)
+    """The same points in double precision, `[2, points]`: raw files have digits that float32 loses."""
+
+    def simplified(self) -> Sketch:
+        """The sketch as a simplified file would hold it, by Google's simplification of other strokes."""
+        if self.kind == "simplified":
+            return self.sketch
+        starts = np.cumsum([0] + [len(stroke) for stroke in self.sketch.strokes[:-1]])
+        return simplify_points(self.exact, starts)
+
+
+def parse_quickdraw(line: bytes, word: str | None = None) -> Drawing:
+    """Read one ndjson line in any of the three formats around Quick, Draw!.
+
+    A stroke is `[x, y]` (simplified), `[x, y, t]` (raw), or `[x, y, part]` with sometimes a fourth list
+    (part-labelled). The last two are told apart by the "word" of the record, which part-labelled files do
+    not have; `word` is the class for records without one. Empty strokes are left out; a missing "recognized"
+    counts as true. Raises `BadDrawing` and nothing else.
+    """
+    record = _record(line)
+    key, named, recognized = _key(record), record.get("word"), record.get("recognized", True)
+    if named is not None and type(named) is not str:
+        raise BadDrawing("wrong_type", f"word is {type(named).__name__}, expected a string")
+    if type(recognized) is not bool:
+        raise BadDrawing("wrong_type", f"recognized is {type(recognized).__name__}, expected true or false")
+    label = named or word
+    if not label:
+        raise BadDrawing("no_class", "no word in the record and no class given")
+    strokes, width = _strokes(record)
+    # A JSON true would pass for the number 1; the words are counted so that the usual line needs no loop.
+    if line.count(b"true") + line.count(b"false") > ("recognized" in record):
+        _refuse_booleans(strokes)
+    kind: Kind = "simplified" if width == 2 else "raw" if named else "parts"
+    exact = _numbers(strokes)
+    return Drawing(key, label, recognized, _sketch(strokes, exact), kind, exact)
+
+
+def load_json(data: bytes) -> Any:
+    """The value of a JSON text; `BadDrawing` for more than `MAX_LINE_BYTES` and for what is not JSON."""
+    if len(data) > MAX_LINE_BYTES:
+        raise BadDrawing("line_too_long", f"{len(data):,} bytes, at most {MAX_LINE_BYTES:,} are read")
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise BadDrawing("bad_json", str(error)) from None
+
+
+def _record(line: bytes) -> dict[str, Any]:
+    record = load_json(line)
+    if type(record) is not dict:
+        raise BadDrawing("not_an_object", f"the line holds {type(record).__name__}, expected an object")
+    return record
+
+
+def _key(record: dict[str, Any]) -> str:
+    key = record.get("key_id")
+    if key is None or key == "":
+        raise BadDrawing("no_key", "no key_id in the record")
+    if type(key) is not str and type(key) is not int:
+        raise BadDrawing("wrong_type", f"key_id is {type(key).__name__}, expected a string or an integer")
+    text = str(key)
+    if len(text) > MAX_KEY_LENGTH:
+        raise BadDrawing("wrong_type", f"key_id has {len(text):,} characters")
+    return text
+
+
+def _strokes(record: dict[str, Any]) -> tuple[list[list[list[Any]]], int]:
+    """The strokes that have points, with all their lists checked for length, and the most lists in one."""
+    drawing = record.get("drawing")
+    if drawing is None:
+        raise BadDrawing("no_drawing", "no drawing in the record")
+    if type(drawing) is not list:
+        raise BadDrawing("wrong_type", f"drawing is {type(drawing).__name__}, expected a list of strokes")
+    strokes, width, points = [], 2, 0
+    for stroke in drawing:
+        length = _stroke_length(stroke)
+        if length:
+            strokes.append(stroke)
+            points += length
+            width = max(width, len(stroke))
+    if not strokes:
+        raise BadDrawing("empty_drawing", "no stroke has a point")
+    if points > MAX_POINTS:
+        raise BadDrawing("too_many_points", f"{points:,} points, at most {MAX_POINTS:,} are read")
+    return strokes, width
+
+
+def _stroke_length(stroke: Any) -> int:
+    if type(stroke) is not list or not 2 <= len(stroke) <= 4:
+        raise BadDrawing("wrong_type", "a stroke is not a list of two to four lists")
+    for values in stroke:
+        if type(values) is not list:
+            raise BadDrawing(
+                "wrong_type", f"a stroke holds {type(values).__name__}, expected lists of numbers"
+            )
+        if len(values) != len(stroke[0]):
+            raise BadDrawing("unequal_lists", f"{len(stroke[0])} and {len(values)} values in one stroke")
+    return len(stroke[0])
+
+
+def _refuse_booleans(strokes: list[list[list[Any]]]) -> None:
+    if any(type(value) is bool for stroke in strokes for values in stroke[:2] for value in values):
+        raise BadDrawing("not_a_number", "a coordinate is true or false")
+
+
+def _numbers(strokes: list[list[list[Any]]]) -> NDArray[np.float64]:
+    """All coordinates in one array, float64 `[2, points]`."""
+    values: list[Any] = []
+    for stroke in strokes:
+        values += stroke[0]
+    for stroke in strokes:
+        values += stroke[1]
+    return numbers(values).reshape(2, -1)
+
+
+def numbers(values: list[Any]) -> NDArray[np.float64]:
+    """A flat list of JSON numbers, not empty, as float64; `BadDrawing` for what is no number or too large."""
+    try:
+        # Unlike np.array, array("d") takes numbers only: no numerals in strings, no null, no nesting.
+        packed = np.frombuffer(array("d", values))
+    except TypeError as error:
+        raise BadDrawing("not_a_number", f"in the coordinates: {error}") from None
+    except OverflowError:
+        raise BadDrawing("not_finite", "a coordinate is too large") from None
+    if not np.abs(packed).max() <= MAX_COORDINATE:
+        raise BadDrawing("not_finite", f"a coordinate is beyond {MAX_COORDINATE:.0e}")
+    return packed
+
+
+def _sketch(strokes: list[list[list[Any]]], exact: NDArray[np.float64]) -> Sketch:
+    """The strokes are read-only views of one float32 `[points, 2]`."""
+    points = np.array(exact.T, dtype=np.float32, order="C")
+    points.setflags(write=False)
+    bounds = pairwise(accumulate((len(stroke[0]) for stroke in strokes), initial=0))
+    return Sketch(tuple([points[start:end] for start, end in bounds]))

@@ -1,0 +1,1 @@
+"""Does accuracy depend on the batch size?"""

@@ -1,0 +1,1 @@
+"""What a trained VRNN draws."""

@@ -1,0 +1,1 @@
+"""Which drawings are faulty."""
