@@ -11,10 +11,10 @@ from absl import flags
 
 from sketchspace import cli
 from sketchspace.arrays.mat import read_mat, write_mat
+from sketchspace.encoder.embedder import Embedder
 from sketchspace.encoder.picture_stacks import prepared, stack_of
 from sketchspace.encoder.views import check_mode
 from sketchspace.errors import UserError
-from sketchspace.gallery.writer import open_export
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("run", None, "Run folder made by train.py or models.convert. Example: --run=runs/shoes")
@@ -44,7 +44,7 @@ def main(argv: list[str]) -> None:
     for name in ("run", "photos"):
         if not FLAGS[name].value:
             raise UserError(f"--{name} is missing; {FLAGS[name].help}")
-    views, embedder = check_mode(FLAGS.views), open_export(Path(FLAGS.run))
+    views, embedder = check_mode(FLAGS.views), Embedder.open(FLAGS.run)
     pictures = stack_of(read_mat(Path(FLAGS.photos)), FLAGS.photos)
     images = prepared(pictures, embedder.card, FLAGS.ready, FLAGS.photos)
     features = embedder.embed(images, views=views)

@@ -28,7 +28,7 @@ def server() -> Iterator[Server]:
 SCRIPT = """
 import sys
 from pathlib import Path
-from preprocess.download import Remote, fetch_all
+from preprocess.download.fetch import Remote, fetch_all
 fetch_all([Remote(sys.argv[1], "a.ndjson")], Path(sys.argv[2]))
 """
 ROOT = Path(__file__).resolve().parents[1]

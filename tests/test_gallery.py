@@ -65,7 +65,7 @@ def test_probabilities_are_a_softmax():
 def test_every_indexed_drawing_finds_itself_first(gallery_folder, run_and_data):
     images, labels, keys = stored_images(run_and_data[1])
     gallery = Gallery.open(gallery_folder)
-    hits = gallery.search(gallery.open_embedder().embed(images, views=gallery.info.views), top=3)
+    hits = gallery.search_vectors(gallery.open_embedder().embed(images, views=gallery.info.views), k=3)
     assert [row[0].key for row in hits] == keys
     assert max(row[0].distance for row in hits) < 1e-6
     assert [row[0].label for row in hits] == labels.tolist()
@@ -100,7 +100,9 @@ def test_a_gallery_answers_when_run_and_data_are_gone(gallery_folder, run_and_da
     for folder in run_and_data:
         shutil.rmtree(folder)
     gallery = Gallery.open(gallery_folder)
-    [hits] = gallery.search(gallery.open_embedder().embed(images[:1], views=gallery.info.views), top=100)
+    [hits] = gallery.search_vectors(
+        gallery.open_embedder().embed(images[:1], views=gallery.info.views), k=100
+    )
     assert len(hits) == 60
     assert gallery.thumbnail(hits[-1].index).shape == (SIZE, SIZE)
 
@@ -111,8 +113,8 @@ def test_normalised_vectors_have_length_one_and_so_have_queries(run_and_data, tm
     gallery = Gallery.open(tmp_path / "unit")
     np.testing.assert_allclose(np.linalg.norm(gallery.vectors, axis=1), 1, rtol=1e-5)
     embeddings = gallery.open_embedder().embed(stored_images(data)[0][:5], views=gallery.info.views)
-    expected = [hit.key for hit in gallery.search(embeddings, 4)[2]]
-    assert [hit.key for hit in gallery.search(1000 * embeddings, 4)[2]] == expected
+    expected = [hit.key for hit in gallery.search_vectors(embeddings, 4)[2]]
+    assert [hit.key for hit in gallery.search_vectors(1000 * embeddings, 4)[2]] == expected
 
 
 def test_photos_keep_their_domain_and_instance(tmp_path):

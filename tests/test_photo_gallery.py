@@ -15,10 +15,10 @@ import pytest
 from scipy.io import loadmat, savemat
 
 from sketchspace.answers.answer import answer, true_classes, write_answers
-from sketchspace.answers.query import read_query
 from sketchspace.arrays.mat import read_mat, write_mat
 from sketchspace.encoder.embedder import Embedder
 from sketchspace.encoder.picture_stacks import prepared, stack_of
+from sketchspace.encoder.query import read_query
 from sketchspace.encoder.views import MODES
 from sketchspace.errors import UserError
 from sketchspace.files import read_json, write_json
@@ -56,7 +56,7 @@ def vectors_by_key(folder):
 
 
 def test_every_photo_of_a_folder_finds_itself_and_is_shown_in_colour(run, photos, tmp_path):
-    info = index_photos(run, photos, tmp_path / "gallery")
+    info = index_photos(photos, run, tmp_path / "gallery").info
     gallery = Gallery.open(tmp_path / "gallery")
     keys = [gallery.items[index].key for index in range(5)]
     assert keys == ["a.png", "b.jpg", "e.bmp", "more/c.webp", "more/deep/d.JPEG"]
@@ -64,7 +64,7 @@ def test_every_photo_of_a_folder_finds_itself_and_is_shown_in_colour(run, photos
     embedded = Embedder.open(run / "export").embed(
         np.stack([one.pixels for one in loaded]), views="mean_distance"
     )
-    hits = gallery.search(embedded, 2)
+    hits = gallery.search_vectors(embedded, 2)
     assert [found[0].key for found in hits] == keys
     assert [found[0].photo for found in hits] == [str(photos / key) for key in keys]
     assert (hits[0][0].label, hits[0][0].class_name) == (-1, "")
@@ -76,7 +76,7 @@ def test_every_photo_of_a_folder_finds_itself_and_is_shown_in_colour(run, photos
 
 
 def test_again_only_what_is_new_or_changed_is_embedded(run, photos, tmp_path, monkeypatch):
-    index_photos(run, photos, tmp_path / "gallery")
+    index_photos(photos, run, tmp_path / "gallery")
     before = vectors_by_key(tmp_path / "gallery")
     (photos / "b.jpg").rename(photos / "renamed.jpg")
     (photos / "e.bmp").unlink()
@@ -89,31 +89,35 @@ def test_again_only_what_is_new_or_changed_is_embedded(run, photos, tmp_path, mo
         return embed(self, given, **named)
 
     monkeypatch.setattr(Embedder, "embed", counted)
-    info = index_photos(run, photos, tmp_path / "gallery")
+    info = index_photos(photos, run, tmp_path / "gallery").info
     after = vectors_by_key(tmp_path / "gallery")
     assert sum(embedded) == 2
     assert info.counts == {"photo": 5, "embedded": 2, "kept": 3, "removed": 2, "skipped": 0}
     assert list(after) == ["a.png", "more/c.webp", "more/deep/d.JPEG", "new.png", "renamed.jpg"]
     np.testing.assert_array_equal(after["renamed.jpg"], before["b.jpg"])
     assert not np.allclose(after["a.png"], before["a.png"])
-    index_photos(run, photos, tmp_path / "fresh")
+    index_photos(photos, run, tmp_path / "fresh")
     for key, vector in vectors_by_key(tmp_path / "fresh").items():
         np.testing.assert_allclose(after[key], vector, atol=1e-6)
-    again = index_photos(run, photos, tmp_path / "gallery")
+    again = index_photos(photos, run, tmp_path / "gallery").info
     assert (again.counts["embedded"], again.fingerprint) == (0, info.fingerprint)
 
 
 def test_another_encoder_other_views_or_a_broken_gallery_embed_everything(run, photos, tmp_path):
     out = tmp_path / "gallery"
     told: list[str] = []
-    index_photos(run, photos, out, views="single")
-    info = index_photos(run, photos, out, views="mean_distance", tell=told.append)
+    index_photos(photos, run, out, views="single")
+    info = index_photos(photos, run, out, views="mean_distance", tell=told.append).info
     assert info.counts["embedded"] == 5 and info.embedding_size == 2 * EMBEDDING_SIZE
     card = read_json(run / "export" / "encoder.json")
     write_json(run / "export" / "encoder.json", card | {"run": "another"})
-    assert index_photos(run, photos, out, views="mean_distance", tell=told.append).counts["embedded"] == 5
+    assert (
+        index_photos(photos, run, out, views="mean_distance", tell=told.append).info.counts["embedded"] == 5
+    )
     (out / "vectors.npy").write_bytes(b"broken")
-    assert index_photos(run, photos, out, views="mean_distance", tell=told.append).counts["embedded"] == 5
+    assert (
+        index_photos(photos, run, out, views="mean_distance", tell=told.append).info.counts["embedded"] == 5
+    )
     assert len(told) == 3 and all("embedded anew" in line for line in told)
 
 
@@ -144,7 +148,7 @@ def make_hostile(photos, outside):
 def test_hostile_files_are_named_and_the_others_indexed(run, photos, tmp_path):
     make_hostile(photos, tmp_path / "outside")
     told: list[str] = []
-    info = index_photos(run, photos, tmp_path / "gallery", tell=told.append)
+    info = index_photos(photos, run, tmp_path / "gallery", tell=told.append).info
     assert list(vectors_by_key(tmp_path / "gallery")) == sorted(
         ["a.png", "b.jpg", "more/c.webp", "more/deep/d.JPEG", "e.bmp", "inside.png"]
     )
@@ -167,27 +171,27 @@ def test_folders_without_photos_are_refused_and_leave_nothing(run, tmp_path):
     empty = tmp_path / "empty"
     empty.mkdir()
     with pytest.raises(UserError, match="has no photos, and no manifest"):
-        index_photos(run, empty, tmp_path / "gallery")
+        index_photos(empty, run, tmp_path / "gallery")
     (empty / "broken.png").write_text("x")
     with pytest.raises(UserError, match=r"no photos that can be read \(1 were skipped\)"):
-        index_photos(run, empty, tmp_path / "gallery")
+        index_photos(empty, run, tmp_path / "gallery")
     with pytest.raises(UserError, match="there is no folder"):
-        index_photos(run, tmp_path / "nowhere", tmp_path / "gallery")
+        index_photos(tmp_path / "nowhere", run, tmp_path / "gallery")
     card = read_json(run / "export" / "encoder.json")
     write_json(run / "export" / "encoder.json", card | {"photo_as": ""})
     with pytest.raises(UserError, match="trained without photos"):
-        index_photos(run, empty, tmp_path / "gallery")
+        index_photos(empty, run, tmp_path / "gallery")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "runs"]
 
 
 def test_galleries_within_the_folder_are_not_indexed(run, photos):
-    index_photos(run, photos, photos / "galleries" / "first")
-    assert index_photos(run, photos, photos / "galleries" / "second").num_items == 5
+    index_photos(photos, run, photos / "galleries" / "first")
+    assert index_photos(photos, run, photos / "galleries" / "second").info.num_items == 5
 
 
 def test_queries_use_the_views_of_the_gallery(run, photos, tmp_path):
     for views, width in zip(MODES, (1, 1, 2), strict=True):
-        index_photos(run, photos, tmp_path / views, views=views)
+        index_photos(photos, run, tmp_path / views, views=views)
         gallery = Gallery.open(tmp_path / views)
         assert gallery.vectors.shape == (5, width * EMBEDDING_SIZE)
         query = read_query(photos / "a.png", gallery.card)

@@ -12,9 +12,9 @@ import tensorflow as tf
 
 from models.registry import MODELS
 from sketchspace.answers.answer import answer
-from sketchspace.answers.query import read_query
 from sketchspace.encoder.embedder import Embedder
 from sketchspace.encoder.inputs import Drawings
+from sketchspace.encoder.query import read_query
 from sketchspace.errors import UserError
 from sketchspace.gallery.gallery import Gallery
 from sketchspace.sketch.partial import kept_points

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from sketchspace.encoder.embedder import Embedder
+from sketchspace.encoder.embedder import Embedder, encoder_folder
 from sketchspace.encoder.inputs import Drawings, Images
 from sketchspace.encoder.metadata import EncoderCard
 from sketchspace.encoder.views import Mode
@@ -24,7 +24,6 @@ from sketchspace.gallery.writer import (
     check_target,
     describe,
     gallery_writer,
-    open_export,
 )
 from sketchspace.sketch.raster import rasterize
 from sketchspace.sketch.strokes import Floats, Sketch
@@ -54,7 +53,7 @@ def build_gallery(
     is not set, where pictures do not fit the encoder, and where `out` is a folder of something else.
     """
     check_target(out)
-    embedder, dataset = open_export(run_folder), DatasetFolder.open(dataset_folder)
+    embedder, dataset = Embedder.open(run_folder), DatasetFolder.open(dataset_folder)
     card, manifest = embedder.card, dataset.manifest
     counts, domain = _chosen(manifest, split, domain)
     _check_data(manifest, card, allow_other_data)
@@ -70,7 +69,7 @@ def build_gallery(
         "options": named | {"split": split, "domain": domain, "views": ways.views, "normalize": normalize},
     }
     with whole_folder(out) as folder:
-        with gallery_writer(folder, run_folder / "export", card.vector_size(ways.views)) as writer:
+        with gallery_writer(folder, encoder_folder(run_folder), card.vector_size(ways.views)) as writer:
             records = (item for item in dataset.records(split) if domain in ("all", item.domain))
             _write_items(writer, records, total, embedder, ways)
         return describe(folder, card, ways, total, **origin)

@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from sketchspace.answers.query import Query
 from sketchspace.encoder.embedder import Floats, probabilities
-from sketchspace.encoder.inputs import Drawings
+from sketchspace.encoder.query import Query, drawings_of
 from sketchspace.errors import UserError, unknown_name
 from sketchspace.gallery.gallery import Gallery, Hit
 
@@ -97,12 +96,10 @@ def answer(
 
     Raises `UserError` for `top` below 1 and for a broken gallery.
     """
-    embedder = gallery.open_embedder()
-    points = [query.points for query in queries if query.points is not None]
-    drawings = Drawings(np.stack([query.seen for query in queries]), points)
-    encoded = gallery.encode(embedder, drawings)
+    embedder = gallery.embedder
+    encoded = gallery.encode(embedder, drawings_of(queries))
     guesses = _guesses(embedder.card.classes, encoded.logits, len(queries))
-    found = gallery.search(encoded.embedding, top)
+    found = gallery.search_vectors(encoded.embedding, top)
     return [
         Answer(query, tuple(hits), guess, true_class)
         for query, hits, guess, true_class in zip(queries, found, guesses, true_classes, strict=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from numpy.typing import NDArray
 
 from sketchspace.encoder.inputs import Drawings, Images, check, feed, order_of, picture_input
 from sketchspace.encoder.metadata import CARD_FILE, EncoderCard
+from sketchspace.encoder.query import Given, Query, query_of
 from sketchspace.encoder.views import Mode, blocks, check_mode, join, num_views, separate, views
 from sketchspace.errors import UserError
 from sketchspace.quiet import quiet_native_code
@@ -33,7 +36,8 @@ class Encoded:
 class Embedder:
     """An exported encoder, ready to run. Open one with `Embedder.open`.
 
-    Not for several threads at once: the interpreter holds one set of buffers.
+    Safe for several threads at once: an interpreter holds one set of buffers, so every call under way has one
+    of its own.
     """
 
     def __init__(self, card: EncoderCard, runner: Any) -> None:
@@ -41,18 +45,21 @@ class Embedder:
         self._runner = runner
 
     @staticmethod
-    def open(folder: Path, threads: int | None = None) -> Embedder:
-        """Open `encoder.tflite` and `encoder.json` in an export folder; `threads`: by default one a core.
+    def open(folder: str | PathLike[str], threads: int | None = None) -> Embedder:
+        """Open `encoder.tflite` and `encoder.json` in a run, its export folder or a gallery.
+
+        `threads` work on one call, by default one a core.
 
         Raises `UserError` where a file is missing, broken, or not an encoder with an `embedding`.
         """
+        folder = encoder_folder(Path(folder))
         card, path = EncoderCard.load(folder), folder / MODEL_FILE
         if not path.is_file():
             raise UserError(f"no {MODEL_FILE} in {folder}; train.py writes it to the run's export folder")
         failure = None
         with quiet_native_code():
             try:
-                embedder = Embedder(card, _start(path, threads or os.cpu_count() or 1))
+                embedder = Embedder(card, _Interpreters(path, threads or os.cpu_count() or 1))
                 embedder._check_input()
                 embedder.encode(_example(card.image_size))
             except (UserError, ValueError, RuntimeError, KeyError) as error:
@@ -65,14 +72,23 @@ class Embedder:
         """Raise ValueError where the network's pictures have another size than the card says."""
         card = self.card
         if not card.reads_strokes:
-            shape = [int(side) for side in self._runner.get_input_details()["image"]["shape_signature"][1:]]
+            shape = [int(side) for side in self._runner.input_details()["image"]["shape_signature"][1:]]
             if shape != [card.input_size, card.input_size, card.channels]:
                 raise ValueError(f"its pictures are {' x '.join(map(str, shape))}")
+
+    def read(self, given: Given) -> Query:
+        """A drawing as this encoder gets it: a path, a picture uint8 `[h, w]` or `[h, w, 3]`, or strokes.
+
+        Strokes are a list with one array `[points, 2]` (x right, y down) a stroke. Raises `UserError` for
+        what cannot be read.
+        """
+        return query_of(given, self.card)
 
     def embed(self, drawings: Images | Drawings, batch_size: int = 64, views: str = "single") -> Floats:
         """Embeddings, float32 `[n, D]`, of drawings or of uint8 pictures `[n, size, size]` (255 paper).
 
-        With other `views` than the centre see `views.MODES`; `mean_distance` has `[n, V * D]`.
+        These are what the network reads already; `read` makes it of anything else. With other `views` than
+        the centre see `views.MODES`; `mean_distance` has `[n, V * D]`.
         """
         return self.encode(drawings, batch_size, views=check_mode(views)).embedding
 
@@ -154,7 +170,44 @@ def _example(size: int) -> Drawings:
     return Drawings(np.full((1, size, size), 255, np.uint8), [line])
 
 
-def _start(path: Path, threads: int) -> Any:
-    from ai_edge_litert.interpreter import Interpreter
+def encoder_folder(folder: Path) -> Path:
+    """Where the encoder of a run, an export folder or a gallery lies; a run without one is a `UserError`."""
+    if (folder / "export").is_dir():
+        return folder / "export"
+    if not any((folder / name).is_file() for name in (MODEL_FILE, CARD_FILE)):
+        raise UserError(f"no export folder in {folder}; train.py writes it when training ends")
+    return folder
 
-    return Interpreter(str(path), num_threads=threads).get_signature_runner(SIGNATURE)
+
+class _Interpreters:
+    """As many interpreters of one network as there are calls under way; idle ones are used again."""
+
+    def __init__(self, path: Path, threads: int) -> None:
+        self._path, self._threads = path, threads
+        self._idle: deque[Any] = deque()
+
+    def __call__(self, **inputs: NDArray[np.generic]) -> dict[str, Floats]:
+        runner = self._take()
+        try:
+            found: dict[str, Floats] = runner(**inputs)
+        finally:
+            self._idle.append(runner)
+        return found
+
+    def input_details(self) -> dict[str, Any]:
+        """Names, shapes and types of the network's inputs."""
+        runner = self._take()
+        self._idle.append(runner)
+        details: dict[str, Any] = runner.get_input_details()
+        return details
+
+    def _take(self) -> Any:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return self._start()
+
+    def _start(self) -> Any:
+        from ai_edge_litert.interpreter import Interpreter
+
+        return Interpreter(str(self._path), num_threads=self._threads).get_signature_runner(SIGNATURE)

@@ -6,21 +6,21 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from hashlib import blake2b
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from sketchspace.encoder.embedder import MODEL_FILE, Embedder
+from sketchspace.encoder.embedder import MODEL_FILE, Embedder, encoder_folder
 from sketchspace.encoder.inputs import Drawings, Images
 from sketchspace.encoder.metadata import CARD_FILE
-from sketchspace.encoder.views import Mode
+from sketchspace.encoder.views import check_mode
 from sketchspace.errors import UserError
 from sketchspace.files import sha256_of, whole_folder
 from sketchspace.gallery.gallery import Gallery
 from sketchspace.gallery.indexed_items import Item
-from sketchspace.gallery.metadata import INFO_FILE, GalleryInfo
+from sketchspace.gallery.metadata import INFO_FILE
 from sketchspace.gallery.photo_folder import Listing, decode_photo, list_photos, read_photo
 from sketchspace.gallery.search import Floats
 from sketchspace.gallery.thumbnails import encode_thumbnail, has_size
@@ -30,7 +30,6 @@ from sketchspace.gallery.writer import (
     check_target,
     describe,
     gallery_writer,
-    open_export,
 )
 from sketchspace.pictures.decode import BITMAPS
 
@@ -138,34 +137,38 @@ class _Pass:
 
 
 def index_photos(
-    run_folder: Path,
-    photos: Path,
-    out: Path,
+    photos: str | PathLike[str],
+    encoder: str | PathLike[str],
+    out: str | PathLike[str],
     *,
     normalize: bool = False,
-    views: Mode | None = None,
+    views: str | None = None,
     tell: Tell = lambda line: None,
-) -> GalleryInfo:
-    """Embed a folder of photos with a run's exported encoder into the gallery `out`, whole or not at all.
+) -> Gallery:
+    """Embed a folder of photos into the gallery `out`, whole or not at all, and open it.
 
-    Where `out` is a gallery of the same encoder and views, photos whose bytes it knows are taken from it,
-    whatever they are called now; photos that have gone leave it. `counts` of the result says how many were
-    embedded, kept, removed and skipped. `tell` gets one line for every file that cannot be used. Raises
-    `UserError` where no photo is left, and where `out` is a folder of something else.
+    `encoder` is a run, its export folder or a gallery. `views` is one of `encoder.views.MODES`, by default
+    the encoder's usual ones; `normalize` scales vectors to length 1. Where `out` is a gallery of the same
+    encoder and views, photos whose bytes it knows are taken from it, whatever they are called now; photos
+    that have gone leave it. `info.counts` of the result says how many were embedded, kept, removed and skipped. `tell`
+    gets one line for every file that cannot be used. Raises `UserError` where no photo is left, and where
+    `out` is a folder of something else.
     """
+    photos, out, source = Path(photos), Path(out), encoder_folder(Path(encoder))
     check_target(out)
-    embedder = open_export(run_folder)
+    embedder = Embedder.open(source)
     card, listing = embedder.card, list_photos(photos)
     if card.reads_strokes or not card.photo_as:
         raise UserError(f"run {card.run} was trained without photos; index a data set of drawings")
-    ways = Ways.of(card, views, normalize)
-    known = _known(out, run_folder / "export", ways, tell)
-    walk = _Pass(photos, embedder, ways, known, list(listing.skipped))
+    ways = Ways.of(card, check_mode(views) if views else None, normalize)
+    walk = _Pass(photos, embedder, ways, _known(out, source, ways, tell), list(listing.skipped))
     with whole_folder(out) as folder:
-        with gallery_writer(folder, run_folder / "export", card.vector_size(ways.views)) as writer:
+        with gallery_writer(folder, source, card.vector_size(ways.views)) as writer:
             _walk(walk, writer, listing.photos)
             _tell_skipped(walk, listing, tell)
-        return describe(folder, card, ways, len(walk.written), **_origin(walk, run_folder, photos))
+        origin = _origin(walk, Path(encoder), writer.fingerprint)
+        describe(folder, card, ways, writer.count, **origin)
+    return Gallery.open(out)
 
 
 def _walk(walk: _Pass, writer: GalleryWriter, names: Sequence[str]) -> None:
@@ -214,24 +217,21 @@ def _known(out: Path, export: Path, ways: Ways, tell: Tell) -> _Known:
     return _Known(gallery, {item.checksum: item.index for item in stored}, keys)
 
 
-def _origin(walk: _Pass, run_folder: Path, photos: Path) -> dict[str, object]:
+def _origin(walk: _Pass, run_folder: Path, fingerprint: str) -> dict[str, object]:
     """Where a gallery of photos comes from, as `gallery.json` says it."""
-    contents = blake2b(digest_size=16)
-    for pair in walk.written:
-        contents.update("\0".join(pair).encode() + b"\n")
     options = {
         "run": str(run_folder),
-        "index": str(photos.resolve()),
+        "index": str(walk.photos.resolve()),
         "views": walk.ways.views,
         "normalize": walk.ways.normalize,
     }
     return {
         "source": "photos",
-        "dataset": photos.resolve().name,
+        "dataset": walk.photos.resolve().name,
         "split": "",
         "domain": "photo",
         "classes": (),
-        "fingerprint": contents.hexdigest(),
+        "fingerprint": fingerprint,
         "counts": walk.counts(),
         "options": options,
     }

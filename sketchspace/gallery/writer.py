@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -44,13 +46,19 @@ class Ways:
 
 @dataclass(eq=False)
 class GalleryWriter:
-    """Fills a folder. Rows are appended, so their number need not be known, nor fit into memory."""
+    """Fills a folder. Rows are appended, so their number need not be known, nor fit into memory.
+
+    `count` items were added so far, of which `domains` says how many of each domain; `fingerprint` identifies
+    them by key and checksum.
+    """
 
     folder: Path
     rows: BinaryIO
     lines: BinaryIO
     count: int = 0
+    domains: Counter[str] = field(default_factory=Counter)
     _folders: set[Path] = field(default_factory=set)
+    _contents: hashlib.blake2b = field(default_factory=lambda: hashlib.blake2b(digest_size=16))
 
     def add(self, found: Sequence[Item], vectors: Floats, thumbnails: Sequence[bytes]) -> None:
         """Append items, numbered on from `count`, with their vectors and the bytes of their thumbnails."""
@@ -62,7 +70,15 @@ class GalleryWriter:
             path.write_bytes(thumbnail)
         self.rows.write(np.ascontiguousarray(vectors, np.float32).data)
         self.lines.writelines(item.to_line() for item in found)
+        for item in found:
+            self._contents.update(f"{item.key}\0{item.checksum}\n".encode())
+        self.domains.update(item.domain for item in found)
         self.count += len(found)
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of the keys and checksums of all items in order."""
+        return self._contents.hexdigest()
 
 
 @contextmanager
@@ -90,13 +106,6 @@ def check_target(out: Path) -> None:
     files = [path for path in (out, *out.parents) if path.exists() and not path.is_dir()]
     if files:
         raise UserError(f"{files[0]} is a file, expected a folder; give another --gallery")
-
-
-def open_export(run_folder: Path) -> Embedder:
-    """The exported encoder of a run; a run without one is a `UserError`."""
-    if not (run_folder / "export").is_dir():
-        raise UserError(f"no export folder in {run_folder}; train.py writes it when training ends")
-    return Embedder.open(run_folder / "export")
 
 
 def describe(folder: Path, card: EncoderCard, ways: Ways, num_items: int, **origin: Any) -> GalleryInfo:

@@ -38,7 +38,7 @@ class LoadedImage:
     notes: tuple[str, ...]
 
 
-def load_drawing(source: Path | bytes, size: int, whole: bool = False) -> LoadedImage:
+def load_drawing(source: Path | bytes | Pixels, size: int, whole: bool = False) -> LoadedImage:
     """A bitmap of a line drawing as the rasteriser would draw it: uint8 `[size, size]`, 255 paper, 0 ink.
 
     The ink is found (light on dark is inverted), cropped, fitted into the same box, and its lines are brought

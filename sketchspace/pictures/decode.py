@@ -29,13 +29,17 @@ class Decoded:
     notes: tuple[str, ...]
 
 
-def decode(source: Path | bytes) -> Decoded:
+def decode(source: Path | bytes | NDArray[np.uint8]) -> Decoded:
     """Decode a PNG, JPEG, WebP, BMP or GIF (its first frame), told by content and not by name.
+
+    A decoded picture, uint8 `[h, w]`, `[h, w, 3]` (RGB) or `[h, w, 4]` (RGBA), may be given instead.
 
     Transparency is put on white, 16-bit and palette images become 8-bit, an EXIF rotation is carried out.
     Raises `UserError` for a missing, empty, truncated or broken file, for another kind of file, for more than
     64 MB, and, before anything is decoded, for more than 50 megapixels.
     """
+    if isinstance(source, np.ndarray):
+        return _flatten(_as_image(source))
     name = str(source) if isinstance(source, Path) else "the image"
     data = _read(source, name) if isinstance(source, Path) else source
     if not data:
@@ -49,6 +53,16 @@ def decode(source: Path | bytes) -> Decoded:
         return _flatten(image)
     except Exception:  # what a decoder raises for broken data depends on the format
         raise UserError(f"{name} is a broken or cut off {image.format} file; save it again") from None
+
+
+def _as_image(pixels: NDArray[np.uint8]) -> Image.Image:
+    """An array as a picture; `UserError` for another shape or type, or more than 50 megapixels."""
+    if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3) or pixels.shape[2:] not in ((), (3,), (4,)):
+        shape = " x ".join(map(str, pixels.shape))
+        raise UserError(f"a picture of {shape} {pixels.dtype} was given, expected uint8 [h, w] or [h, w, 3]")
+    if not 0 < pixels.shape[0] * pixels.shape[1] <= MAX_PIXELS:
+        raise UserError(f"a picture of {pixels.shape[1]} x {pixels.shape[0]} pixels was given; scale it")
+    return Image.fromarray(pixels)
 
 
 def _read(path: Path, name: str) -> bytes:

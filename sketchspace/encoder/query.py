@@ -1,15 +1,18 @@
-"""A query: any file that holds a drawing, as it was given and as the network sees it."""
+"""A query: a file, a picture or strokes, as it was given and as the network sees it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 
 import cv2
 import numpy as np
 import orjson
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from sketchspace.encoder.inputs import Drawings
 from sketchspace.encoder.metadata import EncoderCard
 from sketchspace.errors import UserError
 from sketchspace.pictures.bitmaps import load_drawing
@@ -43,6 +46,44 @@ class Query:
     points: Floats | None = None
 
 
+Given = str | PathLike[str] | Sketch | NDArray[np.uint8] | Sequence[ArrayLike]
+"""What can be looked for: the path of a drawing, a picture as an array, or strokes."""
+
+
+def query_of(given: Given, card: EncoderCard, line: int = 1) -> Query:
+    """A query from whatever holds a drawing.
+
+    A path is read as `read_query` does. A picture is uint8 `[h, w]` (grey), `[h, w, 3]` (RGB) or `[h, w, 4]`
+    (RGBA, put on white). Strokes are a `Sketch`, or one array `[points, 2]` (x right, y down, any unit) a
+    stroke. Raises `UserError` for anything else, for a picture where an encoder reads strokes, and where
+    nothing is drawn.
+    """
+    if isinstance(given, str | PathLike):
+        return read_query(Path(given), card, line)
+    if isinstance(given, np.ndarray):
+        if given.dtype != np.uint8:
+            raise UserError(
+                f"an array of {given.dtype} was given; a picture is uint8 [h, w] or [h, w, 3], strokes are a"
+                " list with one array [points, 2] a stroke"
+            )
+        return _of_picture(given, "picture", card)
+    try:
+        sketch = given if isinstance(given, Sketch) else Sketch.of(given)
+    except (TypeError, ValueError) as error:
+        raise UserError(
+            f"{type(given).__name__} is no drawing: {error}; give one [points, 2] a stroke"
+        ) from None
+    if not sketch.strokes:
+        raise UserError("nothing is drawn: there are no strokes")
+    return _of_sketch(sketch, "strokes", card)
+
+
+def drawings_of(queries: Sequence[Query]) -> Drawings:
+    """Queries of one encoder on their way into it."""
+    points = [query.points for query in queries if query.points is not None]
+    return Drawings(np.stack([query.seen for query in queries]), points)
+
+
 def read_query(path: Path, card: EncoderCard, line: int = 1) -> Query:
     """Read a bitmap, an SVG, a canvas JSON or line `line` (from 1) of an ndjson file for an encoder.
 
@@ -57,15 +98,23 @@ def read_query(path: Path, card: EncoderCard, line: int = 1) -> Query:
     if not path.is_file():
         raise UserError(f"there is no file {path}; give a drawing, such as --query=sketch.png")
     if suffix in BITMAPS:
-        if card.reads_strokes:
-            raise UserError(
-                f"{path} is a bitmap, and {card.model} reads strokes; give a drawing with strokes "
-                f"({', '.join(name[1:] for name in STROKES)}), or ask a gallery of a model of pictures"
-            )
-        loaded = load_drawing(path, card.image_size, whole=card.fit == "keep")
-        return Query(path.name, _at_most(decode(path).pixels, GIVEN_SIZE), loaded.pixels, loaded.notes)
+        return _of_picture(path, path.name, card)
     name = f"{path.name}, line {line}" if suffix == ".ndjson" else path.name
-    sketch = _read_line(path, line) if suffix == ".ndjson" else read_sketch(path)
+    return _of_sketch(_read_line(path, line) if suffix == ".ndjson" else read_sketch(path), name, card)
+
+
+def _of_picture(source: Path | Pixels, name: str, card: EncoderCard) -> Query:
+    if card.reads_strokes:
+        given = source if isinstance(source, Path) else name
+        raise UserError(
+            f"{given} is a bitmap, and {card.model} reads strokes; give a drawing with strokes "
+            f"({', '.join(suffix[1:] for suffix in STROKES)}), or ask a gallery of a model of pictures"
+        )
+    loaded = load_drawing(source, card.image_size, whole=card.fit == "keep")
+    return Query(name, _at_most(decode(source).pixels, GIVEN_SIZE), loaded.pixels, loaded.notes)
+
+
+def _of_sketch(sketch: Sketch, name: str, card: EncoderCard) -> Query:
     given = rasterize(sketch, GIVEN_SIZE)
     if not card.reads_strokes:
         return Query(name, given, rasterize(sketch, card.image_size), ())
