@@ -2,8 +2,11 @@
 
 >>> import sketchspace
 >>> gallery = sketchspace.index_photos("photos", encoder="runs/shoes", out="galleries/shoes")
->>> [hit.key for hit in gallery.search("boot.svg", k=3)]
-['boot.png', 'shoe.png', 'bag.png']
+>>> for hit in gallery.search("circle.svg", k=3):
+...     print(hit.rank, hit.key)
+1 circle.png
+2 square.png
+3 cross.png
 
 The names below are the public interface; `docs/api.md` shows each of them at work. Nothing is loaded before
 it is used: importing this package takes milliseconds, and never TensorFlow.
@@ -17,8 +20,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sketchspace.encoder.embedder import Embedder as Embedder
     from sketchspace.errors import UserError as UserError
+    from sketchspace.gallery.contents import Hit as Hit
     from sketchspace.gallery.gallery import Gallery as Gallery
-    from sketchspace.gallery.gallery import Hit as Hit
     from sketchspace.gallery.photo_index import index_photos as index_photos
     from sketchspace.sketch.readers import read_sketch as read_sketch
     from sketchspace.sketch.strokes import Sketch as Sketch
@@ -28,7 +31,7 @@ __version__ = "0.2.0"
 _HOMES = {
     "Embedder": "sketchspace.encoder.embedder",
     "Gallery": "sketchspace.gallery.gallery",
-    "Hit": "sketchspace.gallery.gallery",
+    "Hit": "sketchspace.gallery.contents",
     "Sketch": "sketchspace.sketch.strokes",
     "UserError": "sketchspace.errors",
     "index_photos": "sketchspace.gallery.photo_index",

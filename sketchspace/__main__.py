@@ -1,7 +1,7 @@
 """Find things by drawing them.
 
-sketchspace index PHOTOS --run=RUN      make a gallery of a folder of photos, or bring it up to date
-sketchspace query DRAWING ...           find what looks like a drawing (png, jpg, webp, bmp, gif, svg, ndjson, json)
+sketchspace index PHOTOS --run=RUN   make a gallery of a folder of photos, or bring it up to date
+sketchspace query DRAWING ...        find what looks like a drawing: a picture, an SVG, ndjson or canvas JSON
 """
 
 from __future__ import annotations

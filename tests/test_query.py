@@ -128,7 +128,8 @@ def test_a_query_imports_neither_tensorflow_nor_matplotlib_nor_the_network(galle
     names = write_queries(tmp_path)
     code = (
         "import sys, retrieve\n"
-        "try: retrieve.console()\n"
+        "from sketchspace import cli\n"
+        "try: cli.run(retrieve.main)\n"
         "except SystemExit as end: assert not end.code, end.code\n"
         "banned = {'tensorflow', 'tf_keras', 'keras', 'matplotlib', 'tensorflow_datasets', 'scipy', 'pandas',"
         " 'models', 'training', 'learners'}\n"

@@ -12,7 +12,8 @@ import numpy as np
 from sketchspace.encoder.embedder import Floats, probabilities
 from sketchspace.encoder.query import Query, drawings_of
 from sketchspace.errors import UserError, unknown_name
-from sketchspace.gallery.gallery import Gallery, Hit
+from sketchspace.gallery.contents import Hit
+from sketchspace.gallery.gallery import Gallery
 
 GUESSES = 3
 

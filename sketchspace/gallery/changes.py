@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from os import PathLike
 from pathlib import Path
 
 import numpy as np
 
+from sketchspace.encoder.embedder import Embedder
 from sketchspace.encoder.inputs import Drawings, Images
 from sketchspace.errors import UserError, unknown_name
 from sketchspace.files import sha256_of, whole_folder
-from sketchspace.gallery.gallery import HASHED_FILES, Gallery
+from sketchspace.gallery.contents import HASHED_FILES, Contents
 from sketchspace.gallery.indexed_items import Item
+from sketchspace.gallery.metadata import GalleryInfo
 from sketchspace.gallery.photo_folder import decode_photo, list_photos, read_photo
 from sketchspace.gallery.search import Indices
 from sketchspace.gallery.thumbnails import encode_thumbnail
@@ -34,7 +37,7 @@ class _NewPhoto:
     pixels: Images
 
 
-def add_photos(gallery: Gallery, photos: Paths) -> int:
+def add_photos(gallery: Contents, embedder: Embedder, photos: Paths) -> int:
     """Embed photos, or all photos of a folder, and append them to a gallery of photos; returns how many.
 
     A photo that the gallery has already, by path and bytes, is left as it is; one whose bytes have changed
@@ -47,7 +50,7 @@ def add_photos(gallery: Gallery, photos: Paths) -> int:
             f"{gallery.folder} was made of data set {gallery.info.dataset}; photos are added to a gallery "
             "that was made of a folder of photos"
         )
-    stored = {item.key: item.checksum for item in _all_items(gallery)}
+    stored = {item.key: item.checksum for item in gallery.items}
     root = Path(str(gallery.info.options.get("index", "")))
     new: dict[str, _NewPhoto] = {}
     for path in _files_of(photos):
@@ -56,35 +59,32 @@ def add_photos(gallery: Gallery, photos: Paths) -> int:
         if stored.get(key) != photo.checksum:
             new[key] = photo
     if new:
-        _rewrite(gallery, _rows_without(gallery, set(new)), list(new.values()))
+        embed = partial(_embed, gallery.info, embedder, list(new.values()))
+        _rewrite(gallery, _rows_without(gallery, set(new)), embed)
     return len(new)
 
 
-def remove_items(gallery: Gallery, keys: str | Iterable[str]) -> int:
+def remove_items(gallery: Contents, keys: str | Iterable[str]) -> int:
     """Take items out of a gallery by their keys; returns how many.
 
     Raises `UserError`, and changes nothing, for a key that the gallery does not have, and where nothing
     would be left.
     """
     wanted = {keys} if isinstance(keys, str) else set(keys)
-    known = {item.key for item in _all_items(gallery)}
+    known = {item.key for item in gallery.items}
     for key in sorted(wanted - known):
         raise unknown_name("key", key, sorted(known))
     rows = _rows_without(gallery, wanted)
     if not len(rows):
         raise UserError(f"nothing would be left in {gallery.folder}; delete the folder instead")
-    removed = len(gallery) - len(rows)
+    removed = gallery.info.num_items - len(rows)
     if removed:
-        _rewrite(gallery, rows, [])
+        _rewrite(gallery, rows)
     return removed
 
 
-def _all_items(gallery: Gallery) -> Iterable[Item]:
-    return (gallery.items[index] for index in range(len(gallery)))
-
-
-def _rows_without(gallery: Gallery, keys: set[str]) -> Indices:
-    return np.array([item.index for item in _all_items(gallery) if item.key not in keys], np.int64)
+def _rows_without(gallery: Contents, keys: set[str]) -> Indices:
+    return np.array([item.index for item in gallery.items if item.key not in keys], np.int64)
 
 
 def _files_of(photos: Paths) -> list[Path]:
@@ -93,11 +93,16 @@ def _files_of(photos: Paths) -> list[Path]:
     found: list[Path] = []
     for path in map(Path, given):
         names = list_photos(path).photos if path.is_dir() else ()
-        found += [(path / name).absolute() for name in names] if path.is_dir() else [path.absolute()]
+        found += [path.resolve() / name for name in names] if path.is_dir() else [_upright(path)]
     return found
 
 
-def _read(path: Path, key: str, gallery: Gallery) -> _NewPhoto:
+def _upright(path: Path) -> Path:
+    """A file's full path; the file itself may be a link."""
+    return path.parent.resolve() / path.name
+
+
+def _read(path: Path, key: str, gallery: Contents) -> _NewPhoto:
     try:
         checksum, data = read_photo(path)
         photo = decode_photo(data, gallery.card)
@@ -106,19 +111,24 @@ def _read(path: Path, key: str, gallery: Gallery) -> _NewPhoto:
     return _NewPhoto(key, checksum, encode_thumbnail(photo.shown), photo.pixels)
 
 
-def _rewrite(gallery: Gallery, rows: Indices, new: Sequence[_NewPhoto]) -> None:
-    """Write the items `rows` and the new photos as the gallery's folder, and take notice of it."""
+def _rewrite(gallery: Contents, rows: Indices, more: Callable[[GalleryWriter], None] | None = None) -> None:
+    """Write the items `rows` as the gallery's folder, and what `more` adds to them."""
     info = gallery.info
     with whole_folder(gallery.folder) as folder:
         with gallery_writer(folder, gallery.folder, info.embedding_size) as writer:
             for start in range(0, len(rows), BATCH_SIZE):
                 _copy(writer, gallery, rows[start : start + BATCH_SIZE])
-            for start in range(0, len(new), BATCH_SIZE):
-                _embed(writer, gallery, new[start : start + BATCH_SIZE])
+            if more is not None:
+                more(writer)
         counts = dict(writer.domains)
         if info.source == "photos":
-            removed = len(gallery) - len(rows)
-            counts |= {"embedded": len(new), "kept": len(rows), "removed": removed, "skipped": 0}
+            removed = gallery.info.num_items - len(rows)
+            counts |= {
+                "embedded": writer.count - len(rows),
+                "kept": len(rows),
+                "removed": removed,
+                "skipped": 0,
+            }
         dataclasses.replace(
             info,
             num_items=writer.count,
@@ -126,20 +136,22 @@ def _rewrite(gallery: Gallery, rows: Indices, new: Sequence[_NewPhoto]) -> None:
             fingerprint=writer.fingerprint if info.source == "photos" else info.fingerprint,
             sha256={name: sha256_of(folder / name) for name in HASHED_FILES},
         ).save(folder)
-    gallery.reload()
 
 
-def _copy(writer: GalleryWriter, gallery: Gallery, rows: Indices) -> None:
+def _copy(writer: GalleryWriter, gallery: Contents, rows: Indices) -> None:
     items = [gallery.items[int(row)] for row in rows]
     found = [dataclasses.replace(item, index=writer.count + at) for at, item in enumerate(items)]
     writer.add(found, gallery.vectors[rows], [gallery.thumbnail_bytes(int(row)) for row in rows])
 
 
-def _embed(writer: GalleryWriter, gallery: Gallery, photos: Sequence[_NewPhoto]) -> None:
-    ways = Ways(gallery.info.views, gallery.info.normalize)
-    vectors = ways.vectors(gallery.embedder, Drawings(np.stack([photo.pixels for photo in photos])))
-    found = [
-        Item(writer.count + at, photo.key, -1, "", "photo", -1, photo.checksum)
-        for at, photo in enumerate(photos)
-    ]
-    writer.add(found, vectors, [photo.thumbnail for photo in photos])
+def _embed(info: GalleryInfo, embedder: Embedder, photos: Sequence[_NewPhoto], writer: GalleryWriter) -> None:
+    """Append photos with the vectors that their gallery would have given them."""
+    ways = Ways(info.views, info.normalize)
+    for start in range(0, len(photos), BATCH_SIZE):
+        batch = photos[start : start + BATCH_SIZE]
+        vectors = ways.vectors(embedder, Drawings(np.stack([photo.pixels for photo in batch])))
+        found = [
+            Item(writer.count + at, photo.key, -1, "", "photo", -1, photo.checksum)
+            for at, photo in enumerate(batch)
+        ]
+        writer.add(found, vectors, [photo.thumbnail for photo in batch])

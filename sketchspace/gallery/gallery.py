@@ -1,10 +1,9 @@
-"""A gallery: vectors, items, thumbnails and their encoder in one folder that answers alone."""
+"""A gallery: what was indexed, and the encoder that searches it, in one folder that answers alone."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
@@ -12,67 +11,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sketchspace.encoder.embedder import MODEL_FILE, Embedder, Encoded
+from sketchspace.encoder.embedder import Embedder, Encoded
 from sketchspace.encoder.inputs import Drawings
-from sketchspace.encoder.metadata import CARD_FILE, EncoderCard
+from sketchspace.encoder.metadata import EncoderCard
 from sketchspace.encoder.query import Given, Query, drawings_of, query_of
 from sketchspace.errors import UserError
-from sketchspace.files import sha256_of
-from sketchspace.gallery import indexed_items
-from sketchspace.gallery.indexed_items import Item, ItemFile
+from sketchspace.gallery.changes import Paths, add_photos, remove_items
+from sketchspace.gallery.contents import Contents, Hit, unit_length
+from sketchspace.gallery.indexed_items import ItemFile
 from sketchspace.gallery.metadata import INFO_FILE, GalleryInfo
 from sketchspace.gallery.search import FAISS_ABOVE, Distances, Floats, Indices, nearest
-from sketchspace.gallery.thumbnails import decode_thumbnail
-
-VECTORS_FILE = "vectors.npy"
-HASHED_FILES = (VECTORS_FILE, indexed_items.FILE_NAME, MODEL_FILE, CARD_FILE)
-MAX_THUMBNAIL_BYTES = 1 << 22
-
-
-@dataclass(frozen=True)
-class Hit:
-    """One answer: `rank` from 1, `distance` squared Euclidean, `path` the thumbnail within the gallery.
-
-    `photo` is the indexed file in a gallery of a folder of photos; such a hit has label -1 and no class.
-    """
-
-    rank: int
-    distance: float
-    key: str
-    label: int
-    class_name: str
-    path: str
-    index: int
-    photo: str | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class _Contents:
-    """What a gallery's folder held when it was opened."""
-
-    info: GalleryInfo
-    card: EncoderCard
-    vectors: Floats
-    items: ItemFile
-
-    @staticmethod
-    def of(folder: Path) -> _Contents:
-        info = GalleryInfo.load(folder)
-        for name in HASHED_FILES:
-            _check_hash(folder / name, info.sha256.get(name))
-        card = EncoderCard.load(folder)
-        if (card.image_size, card.vector_size(info.views)) != (info.image_size, info.embedding_size):
-            raise UserError(f"{folder}: {CARD_FILE} and {INFO_FILE} differ in sizes; build the gallery again")
-        vectors = _open_vectors(folder / VECTORS_FILE, (info.num_items, info.embedding_size))
-        items = ItemFile.open(folder / indexed_items.FILE_NAME, info.num_items, info.classes)
-        return _Contents(info, card, vectors, items)
-
-    def hit(self, rank: int, index: int, distance: float) -> Hit:
-        item: Item = self.items[index]
-        photo = None
-        if self.info.source == "photos":
-            photo = str(Path(str(self.info.options.get("index", ""))) / item.key)
-        return Hit(rank, distance, item.key, item.label, item.class_name, item.path, index, photo)
 
 
 class Gallery:
@@ -82,10 +30,10 @@ class Gallery:
     between.
     """
 
-    def __init__(self, folder: Path, contents: _Contents) -> None:
+    def __init__(self, folder: Path, contents: Contents) -> None:
         self.folder = folder
-        self._contents = contents
-        self._lock = threading.Lock()
+        self.contents = contents
+        self._lock = threading.RLock()
 
     @staticmethod
     def open(folder: str | PathLike[str]) -> Gallery:
@@ -93,11 +41,11 @@ class Gallery:
 
         A missing, changed, truncated or mismatching file is a `UserError`. Nothing is unpickled.
         """
-        return Gallery(Path(folder), _Contents.of(Path(folder)))
+        return Gallery(Path(folder), Contents.of(Path(folder)))
 
     def reload(self) -> None:
         """Take notice of what has changed in the folder; raises `UserError` as `open` does."""
-        self._contents = _Contents.of(self.folder)
+        self.contents = Contents.of(self.folder)
 
     def __len__(self) -> int:
         return self.info.num_items
@@ -108,22 +56,22 @@ class Gallery:
     @property
     def info(self) -> GalleryInfo:
         """Where the gallery comes from, as its `gallery.json` says."""
-        return self._contents.info
+        return self.contents.info
 
     @property
     def card(self) -> EncoderCard:
         """What the gallery's encoder says of itself."""
-        return self._contents.card
+        return self.contents.card
 
     @property
     def vectors(self) -> Floats:
         """Float32 `[num_items, embedding_size]`, mapped from disk."""
-        return self._contents.vectors
+        return self.contents.vectors
 
     @property
     def items(self) -> ItemFile:
         """The items by number, from 0; an item is read when it is asked for."""
-        return self._contents.items
+        return self.contents.items
 
     @cached_property
     def embedder(self) -> Embedder:
@@ -168,11 +116,32 @@ class Gallery:
         found = nearest(np.asarray(vectors, np.float32), self.vectors, n_neighbors)
         return found.distances, found.indices
 
+    def add(self, photos: Paths) -> int:
+        """Embed photos, or those of a folder, and append them; returns how many were new or had changed.
+
+        Only for a gallery of photos. Its folder is written anew, whole or not at all. Raises `UserError`, and
+        changes nothing, where one of them cannot be read.
+        """
+        with self._lock:
+            added = add_photos(self.contents, self.embedder, photos)
+            self.reload()
+        return added
+
+    def remove(self, keys: str | Iterable[str]) -> int:
+        """Take out the items with these keys (`Hit.key`); returns how many there were.
+
+        Raises `UserError`, and changes nothing, for a key that is not there and where nothing would be left.
+        """
+        with self._lock:
+            removed = remove_items(self.contents, keys)
+            self.reload()
+        return removed
+
     def search_vectors(
         self, embeddings: Floats, k: int = 10, faiss_above: int = FAISS_ABOVE
     ) -> list[list[Hit]]:
         """The `k` nearest items for each of the network's `embeddings` `[queries, D]`, best first."""
-        contents = self._contents
+        contents = self.contents
         queries = unit_length(embeddings) if contents.info.normalize else embeddings
         found = nearest(queries, contents.vectors, k, faiss_above)
         return [
@@ -188,27 +157,7 @@ class Gallery:
 
         A missing or broken one is a `UserError`.
         """
-        return decode_thumbnail(self.thumbnail_bytes(index), self.info.image_size, self._name(index))
-
-    def thumbnail_bytes(self, index: int) -> bytes:
-        """The file of thumbnail `index`; a missing or far too large one is a `UserError`."""
-        path = self.folder / indexed_items.thumbnail_path(index)
-        if not path.resolve().is_relative_to(self.folder.resolve()) or not path.is_file():
-            raise UserError(f"thumbnail {path} is missing; build the gallery again")
-        if path.stat().st_size > MAX_THUMBNAIL_BYTES:
-            raise UserError(
-                f"thumbnail {path} has more than {MAX_THUMBNAIL_BYTES:,} bytes; build the gallery again"
-            )
-        return path.read_bytes()
-
-    def _name(self, index: int) -> str:
-        return str(self.folder / indexed_items.thumbnail_path(index))
-
-
-def unit_length(vectors: Floats) -> Floats:
-    """Rows scaled to length 1, float32 `[n, D]`; a row of zeros stays as it is."""
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
+        return self.contents.thumbnail(index)
 
 
 def newest_gallery(parent: Path) -> Path:
@@ -217,22 +166,3 @@ def newest_gallery(parent: Path) -> Path:
     if not built:
         raise UserError(f"no gallery under {parent}; make one with: retrieve.py --run=RUN --index=DATA")
     return max(built, key=lambda folder: (folder / INFO_FILE).stat().st_mtime_ns)
-
-
-def _check_hash(path: Path, expected: str | None) -> None:
-    if not path.is_file():
-        raise UserError(f"no {path.name} in gallery {path.parent}; build the gallery again")
-    if sha256_of(path) != expected:
-        raise UserError(
-            f"{path} is not the file that {INFO_FILE} describes (checksum); build the gallery again"
-        )
-
-
-def _open_vectors(path: Path, shape: tuple[int, int]) -> Floats:
-    try:
-        vectors = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise UserError(f"{path} cannot be opened as an array ({error}); build the gallery again") from None
-    if not isinstance(vectors, np.ndarray) or vectors.dtype != np.float32 or vectors.shape != shape:
-        raise UserError(f"{path} is not float32 {shape[0]} x {shape[1]}; build the gallery again")
-    return vectors

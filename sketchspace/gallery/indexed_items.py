@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import mmap
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import orjson
@@ -54,24 +57,34 @@ def thumbnail_path(index: int) -> str:
 class ItemFile:
     """`items.jsonl` on disk; a line is parsed and checked when it is asked for.
 
-    A gallery of a million items opens without a million Python objects.
+    A gallery of a million items opens without a million Python objects. The file stays open, so that its
+    items can be read after the gallery's folder was replaced by a newer one.
     """
 
-    def __init__(self, path: Path, starts: NDArray[np.int64], classes: tuple[str, ...]) -> None:
-        self._path, self._starts, self._classes = path, starts, classes
+    def __init__(
+        self, path: Path, file: BinaryIO, starts: NDArray[np.int64], classes: tuple[str, ...]
+    ) -> None:
+        self._path, self._file, self._starts, self._classes = path, file, starts, classes
 
     @staticmethod
     def open(path: Path, num_items: int, classes: tuple[str, ...]) -> ItemFile:
         """Find the lines of a file; another number of them than `num_items` is a `UserError`."""
-        starts = _line_starts(path)
+        try:
+            file = path.open("rb")
+            starts = _line_starts(file, path)
+        except (OSError, ValueError) as error:
+            raise UserError(f"{path} cannot be read ({error}); build the gallery again") from None
         if len(starts) - 1 != num_items:
             raise UserError(
                 f"{path} has {len(starts) - 1} items, expected {num_items}; build the gallery again"
             )
-        return ItemFile(path, starts, classes)
+        return ItemFile(path, file, starts, classes)
 
     def __len__(self) -> int:
         return len(self._starts) - 1
+
+    def __iter__(self) -> Iterator[Item]:
+        return (self[index] for index in range(len(self)))
 
     def __getitem__(self, index: int) -> Item:
         """Item `index`; raises `UserError` where its line is not what a gallery writes."""
@@ -80,9 +93,7 @@ class ItemFile:
             raise UserError(
                 f"{self._path} line {index + 1} has {end - start:,} bytes; build the gallery again"
             )
-        with self._path.open("rb") as file:
-            file.seek(start)
-            return self._parse(index, file.read(end - start))
+        return self._parse(index, os.pread(self._file.fileno(), end - start, start))
 
     def _parse(self, index: int, line: bytes) -> Item:
         try:
@@ -113,19 +124,16 @@ class ItemFile:
         return item
 
 
-def _line_starts(path: Path) -> NDArray[np.int64]:
+def _line_starts(file: BinaryIO, path: Path) -> NDArray[np.int64]:
     """Offset of each line and of the end, int64 `[lines + 1]`; every line must end with a newline."""
-    try:
-        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            size = len(data)
-            ends = [
-                np.flatnonzero(np.frombuffer(data[start : start + _BLOCK_BYTES], np.uint8) == ord("\n"))
-                + start
-                + 1
-                for start in range(0, size, _BLOCK_BYTES)
-            ]
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read ({error}); build the gallery again") from None
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        size = len(data)
+        ends = [
+            np.flatnonzero(np.frombuffer(data[start : start + _BLOCK_BYTES], np.uint8) == ord("\n"))
+            + start
+            + 1
+            for start in range(0, size, _BLOCK_BYTES)
+        ]
     starts = np.concatenate([np.zeros(1, np.int64), *ends])
     if starts[-1] != size:
         raise UserError(f"{path} breaks off in the middle of a line; build the gallery again")

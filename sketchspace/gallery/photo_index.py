@@ -62,7 +62,7 @@ class _Known:
             return None
         index = self.by_checksum[checksum]
         try:
-            thumbnail = self.gallery.thumbnail_bytes(index)
+            thumbnail = self.gallery.contents.thumbnail_bytes(index)
         except UserError:
             return None
         if not has_size(thumbnail, self.gallery.info.image_size):
@@ -150,9 +150,9 @@ def index_photos(
     `encoder` is a run, its export folder or a gallery. `views` is one of `encoder.views.MODES`, by default
     the encoder's usual ones; `normalize` scales vectors to length 1. Where `out` is a gallery of the same
     encoder and views, photos whose bytes it knows are taken from it, whatever they are called now; photos
-    that have gone leave it. `info.counts` of the result says how many were embedded, kept, removed and skipped. `tell`
-    gets one line for every file that cannot be used. Raises `UserError` where no photo is left, and where
-    `out` is a folder of something else.
+    that have gone leave it. `info.counts` of the result says how many were embedded, kept, removed and
+    skipped. `tell` gets one line for every file that cannot be used. Raises `UserError` where no photo is
+    left, and where `out` is a folder of something else.
     """
     photos, out, source = Path(photos), Path(out), encoder_folder(Path(encoder))
     check_target(out)

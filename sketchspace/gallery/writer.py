@@ -20,7 +20,7 @@ from sketchspace.encoder.views import Mode
 from sketchspace.errors import UserError
 from sketchspace.files import sha256_of
 from sketchspace.gallery import indexed_items as items
-from sketchspace.gallery.gallery import HASHED_FILES, VECTORS_FILE, unit_length
+from sketchspace.gallery.contents import HASHED_FILES, VECTORS_FILE, unit_length
 from sketchspace.gallery.indexed_items import Item
 from sketchspace.gallery.metadata import INFO_FILE, GalleryInfo
 from sketchspace.gallery.search import Floats
