@@ -1,10 +1,12 @@
 """Packaging of sketchspace; tool settings are in pyproject.toml."""
 
+import re
 from pathlib import Path
 
 from setuptools import find_packages, setup
 
 HERE = Path(__file__).parent
+VERSION = re.findall(r'__version__ = "(.+)"', (HERE / "sketchspace/__init__.py").read_text("utf-8"))[0]
 
 CORE = [
     "absl-py>=2.5",
@@ -46,7 +48,7 @@ DEV = [
 
 setup(
     name="sketchspace",
-    version="0.1.0",
+    version=VERSION,
     description="Learn what drawings look like, and find things by drawing them",
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
