@@ -88,7 +88,8 @@ def test_it_answers_where_nothing_else_is_installed(wheel, tmp_path):
     assert found["hits"][0]["key"] == "cross.png" and (tmp_path / "hits.png").is_file()
     code = (
         "import sys, sketchspace; gallery = sketchspace.Gallery.open('galleries/photos');"
-        "print(gallery.search('sketch.png', k=1)[0].key, sketchspace.__version__, 'tensorflow' in sys.modules)"
+        "hit = gallery.search('sketch.png', k=1)[0];"
+        "print(hit.key, sketchspace.__version__, 'tensorflow' in sys.modules)"
     )
     assert succeed(python, "-c", code, cwd=tmp_path).split() == [
         "cross.png",
