@@ -136,10 +136,5 @@ def provenance(config: Config, folder: DatasetFolder, count: int, seconds: float
     }
 
 
-def console() -> None:
-    """Entry point of `sketchspace-evaluate`."""
-    cli.run(main)
-
-
 if __name__ == "__main__":
-    console()
+    cli.run(main)

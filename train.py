@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
+from models.registry import MODELS, model_listed
 from sketchspace import cli
 from sketchspace.errors import UserError
 from training.tensorflow_import import import_tensorflow
@@ -30,7 +31,9 @@ flags.DEFINE_integer(
     "batch_size", 0, "Examples a step, over all replicas; 0 takes the recipe's. Example: --batch_size=64", 0
 )
 flags.DEFINE_multi_string(
-    "set", [], "An option of the model or its recipe; may be repeated. Example: --set width=0.5"
+    "set",
+    [],
+    "Set an option of the model or its recipe, of --list_settings; may be repeated. Example: --set width=0.5",
 )
 flags.DEFINE_integer(
     "seed", 0, "Decides weights, order, dropout and augmentation. Example: --seed=1", 0, 2**31 - 2
@@ -63,6 +66,9 @@ flags.DEFINE_enum(
 flags.DEFINE_bool("xla", False, "Compile the step with XLA (slower on most CPUs).")
 flags.DEFINE_bool("deterministic", False, "Repeat bit for bit, also over interruptions (slower).")
 flags.DEFINE_bool("dry_run", False, "Print configuration and shapes, make one step, write nothing.")
+flags.DEFINE_bool(
+    "list_settings", False, "Print what --set knows for the model, and stop. Example: --list_settings"
+)
 flags.DEFINE_bool("list_models", False, "Print the models, one a line, and stop.")
 
 
@@ -70,15 +76,23 @@ def main(argv: list[str]) -> None:
     """Check the flags, train every stage of the recipe, export, say what was written."""
     if argv:
         raise UserError(f"unexpected argument '{argv[0]}'; every argument is a flag, see --help")
-    for name in () if FLAGS.list_models else ("model", "data") if FLAGS.dry_run else ("model", "data", "run"):
+    if FLAGS.list_models:
+        print("\n".join(f"{model.name:<12} {model.paper}" for model in MODELS.values()))
+        return
+    needed = (
+        ("model",)
+        if FLAGS.list_settings
+        else ("model", "data")
+        if FLAGS.dry_run
+        else ("model", "data", "run")
+    )
+    for name in needed:
         if not FLAGS[name].value:
             raise UserError(f"--{name} is missing; {FLAGS[name].help}")
+    model_listed(FLAGS.model)
     import_tensorflow()
-    from models.registry import MODELS
-
-    if FLAGS.list_models:
-        for spec in MODELS.values():
-            print(f"{spec.name:<12} {spec.paper}")
+    if FLAGS.list_settings:
+        list_settings()
         return
     from training.session import dry_run, open_session, train
 
@@ -92,17 +106,29 @@ def main(argv: list[str]) -> None:
     print(f"next: python evaluate.py --run={FLAGS.run}")
 
 
-def _request() -> Request:
+def list_settings() -> None:
+    """Print what --set knows for the model, with the values that the given flags make."""
+    from models.registry import model_spec
+    from training.setting_list import setting_lines
+
+    print("\n".join(setting_lines(model_spec(FLAGS.model), _settings())))
+
+
+def _settings() -> dict[str, str]:
     from training.recipe import parse_settings
+
+    flags_given = {name: str(FLAGS[name].value) for name in ("max_steps", "batch_size") if FLAGS[name].value}
+    return parse_settings(FLAGS.set) | flags_given
+
+
+def _request() -> Request:
     from training.session import Request
 
-    settings = parse_settings(FLAGS.set)
-    settings |= {name: str(FLAGS[name].value) for name in ("max_steps", "batch_size") if FLAGS[name].value}
     return Request(
         model=FLAGS.model,
         data=Path(FLAGS.data),
         run=Path(FLAGS.run or "dry-run"),
-        settings=settings,
+        settings=_settings(),
         seed=FLAGS.seed,
         save_steps=FLAGS.save_steps,
         patience=FLAGS.patience,
@@ -116,10 +142,5 @@ def _request() -> Request:
     )
 
 
-def console() -> None:
-    """Entry point of `sketchspace-train`."""
-    cli.run(main)
-
-
 if __name__ == "__main__":
-    console()
+    cli.run(main)

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 import tensorflow as tf
 import tf_keras
 
-from learners.base import Batch, Learner, Named, Scores, above_zero
+from learners.base import Batch, Learner, Named, Scores
 from learners.cross_domain import members
+from learners.settings import AnnotatedSettings
 from learners.triplet import hinge
 
 
@@ -31,11 +32,12 @@ class Annotated(Learner):
         encoder: tf_keras.Model,
         loss_weights: Mapping[str, float],
         seed: int = 0,
-        margin: float = 0.3,
+        settings: AnnotatedSettings | None = None,
         anneal: Mapping[str, Sequence[float]] | None = None,
     ) -> None:
+        settings = settings or AnnotatedSettings()
         super().__init__(encoder, loss_weights, ("active", "triplet_accuracy"), seed, anneal)
-        self.margin = above_zero("margin", margin)
+        self.margin = settings.margin
 
     def losses_of(self, batch: Batch, outputs: Batch) -> Named:
         """`triplet` by row, and the model's own terms that are weighted."""

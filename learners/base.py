@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import tensorflow as tf
 import tf_keras
-
-from sketchspace.errors import UserError
 
 Batch = Mapping[str, tf.Tensor]
 Named = dict[str, tf.Tensor]
@@ -55,6 +53,7 @@ class Learner(tf_keras.Model):
             raise ValueError(f"annealed losses {sorted(unknown)} have no weight")
         self.seed = seed
         self.follower: Follower | None = None
+        self.more_optimizers: dict[str, tf_keras.optimizers.Optimizer] = {}
         self.step = tf.Variable(
             0, False, dtype=tf.int64, name="step", aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA
         )
@@ -90,31 +89,62 @@ class Learner(tf_keras.Model):
         return {name: tf.cast(value, tf.float32) for name, value in outputs.items()}
 
     def train_step(self, batch: Batch) -> dict[str, tf.Tensor]:
-        """One update by the weighted mean losses; returns the running means."""
-        with tf.GradientTape() as tape:
-            outputs = self(batch, training=True)
-            losses = self._named_losses(batch, outputs)
-            self._assert_finite(losses)
-            total = self._total(losses)
-            scaled = self.optimizer.get_scaled_loss(total) if self._scales_loss else total
-        variables = self.encoder.trainable_variables
-        gradients = tape.gradient(scaled, variables)
-        if self._scales_loss:
-            gradients = self.optimizer.get_unscaled_gradients(gradients)
-        self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        """One step: the update, then what follows every update; returns the running means."""
+        losses, outputs = self.update(batch)
         if self.follower is not None:
             self.follower.update(self.step)
         self.step.assign_add(1)
         return self._report(losses, self.scores_of(batch, outputs))
+
+    def update(self, batch: Batch) -> tuple[Named, Named]:
+        """Change the weights by one batch; returns its losses and outputs.
+
+        A learner of several phases or optimisers has an update of its own, made of `checked_losses`,
+        `weighted` and `descend`; step counter, average and report stay as they are.
+        """
+        with tf.GradientTape() as tape:
+            outputs = self(batch, training=True)
+            losses = self.checked_losses(batch, outputs)
+            total = self.weighted(losses)
+        self.descend(tape, total, self.encoder.trainable_variables, self.optimizer)
+        return losses, outputs
+
+    def descend(
+        self,
+        tape: tf.GradientTape,
+        total: tf.Tensor,
+        variables: Sequence[tf.Variable],
+        optimizer: tf_keras.optimizers.Optimizer,
+    ) -> None:
+        """One step of `optimizer` on `variables` down the gradient of `total`, which the tape has seen."""
+        scales = isinstance(optimizer, tf_keras.mixed_precision.LossScaleOptimizer)
+        if scales:
+            with tape:
+                total = optimizer.get_scaled_loss(total)
+        gradients = tape.gradient(total, variables)
+        if scales:
+            gradients = optimizer.get_unscaled_gradients(gradients)
+        optimizer.apply_gradients(zip(gradients, variables, strict=True))
+
+    def prepare(self, make: Callable[[], tf_keras.optimizers.Optimizer]) -> None:
+        """Make optimisers beside `optimizer`, which `compile` sets, and everything's variables.
+
+        `make` gives one more of the stage's kind. A learner that wants more puts them into `more_optimizers`,
+        by name, which checkpoints hold.
+        """
+        del make
+        self.optimizer.build(self.encoder.trainable_variables)
 
     def test_step(self, batch: Batch) -> dict[str, tf.Tensor]:
         """The same numbers without an update."""
         outputs = self(batch, training=False)
         return self._report(self._named_losses(batch, outputs), self.scores_of(batch, outputs))
 
-    @property
-    def _scales_loss(self) -> bool:
-        return isinstance(self.optimizer, tf_keras.mixed_precision.LossScaleOptimizer)
+    def checked_losses(self, batch: Batch, outputs: Batch) -> Named:
+        """`losses_of`, with an assertion that they are finite, which names the loss and the step."""
+        losses = self._named_losses(batch, outputs)
+        self._assert_finite(losses)
+        return losses
 
     def _named_losses(self, batch: Batch, outputs: Batch) -> Named:
         """`losses_of`, whose names must be those of the weights."""
@@ -131,7 +161,7 @@ class Learner(tf_keras.Model):
             message = [NOT_FINITE.format(name=name), self.step + 1]
             tf.debugging.Assert(tf.reduce_all(tf.math.is_finite(value)), message)
 
-    def _total(self, losses: Named) -> tf.Tensor:
+    def weighted(self, losses: Named) -> tf.Tensor:
         """Weighted sum of means over the global batch, as this replica's share of it."""
         means = [self._weight_now(name) * tf.reduce_mean(value) for name, value in losses.items()]
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
@@ -156,10 +186,3 @@ class Learner(tf_keras.Model):
     def get_config(self) -> dict[str, Any]:
         """Learners are rebuilt from a run's configuration, never from this."""
         raise NotImplementedError("a learner is rebuilt from its run's config.json")
-
-
-def above_zero(name: str, number: float) -> float:
-    """A setting that must be a finite number above 0; anything else is a `UserError`."""
-    if not 0 < number < float("inf"):
-        raise UserError(f"{name}={number}: expected a number above 0, such as 1 or 0.2")
-    return number

@@ -8,6 +8,7 @@ import tensorflow as tf
 import tf_keras
 
 from learners.base import Batch, Learner, Named
+from learners.settings import ClassifySettings
 
 
 def cross_entropy(label: tf.Tensor, logits: tf.Tensor, smoothing: float = 0.0) -> tf.Tensor:
@@ -20,10 +21,10 @@ def cross_entropy(label: tf.Tensor, logits: tf.Tensor, smoothing: float = 0.0) -
 class Classify(Learner):
     """Learns `logits` `[batch, classes]` against `label` int32 `[batch]`.
 
-    `label_smoothing` in 0..1 spreads that share of the target evenly over all classes (Szegedy et al.
-    2016, section 7). An encoder that answers at several points of a drawing gives `snapshot_logits`
-    `[batch, snapshots, classes]` too, learned as `snapshot_cross_entropy`, their mean. Reports
-    `accuracy` and, with more than five classes, `top_5_accuracy`.
+    Its setting `label_smoothing` in 0..1 spreads that share of the target evenly over all classes
+    (Szegedy et al. 2016, section 7). An encoder that answers at several points of a drawing gives
+    `snapshot_logits` `[batch, snapshots, classes]` too, learned as `snapshot_cross_entropy`, their mean.
+    Reports `accuracy` and, with more than five classes, `top_5_accuracy`.
     """
 
     best_score = "accuracy"
@@ -34,13 +35,14 @@ class Classify(Learner):
         encoder: tf_keras.Model,
         loss_weights: Mapping[str, float],
         seed: int = 0,
-        label_smoothing: float = 0.0,
+        settings: ClassifySettings | None = None,
         anneal: Mapping[str, Sequence[float]] | None = None,
     ) -> None:
+        settings = settings or ClassifySettings()
         classes = encoder.output_shape["logits"][-1]
         scores = ("accuracy", "top_5_accuracy")[: 1 + (classes > 5)]
         super().__init__(encoder, loss_weights, scores, seed, anneal)
-        self.label_smoothing = label_smoothing
+        self.label_smoothing = settings.label_smoothing
 
     def losses_of(self, batch: Batch, outputs: Batch) -> Named:
         """`cross_entropy` in nats, and the model's own terms that are weighted."""

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 import tensorflow as tf
 import tf_keras
 
-from learners.base import Batch, Learner, Named, Scores, above_zero
+from learners.base import Batch, Learner, Named, Scores
 from learners.cross_domain import members
-from sketchspace.errors import unknown_name
+from learners.settings import ContrastiveSettings
 
 _TINY = 1e-12
 MATCHES = {"class": ("label",), "instance": ("label", "instance")}
@@ -34,15 +34,13 @@ class Contrastive(Learner):
         encoder: tf_keras.Model,
         loss_weights: Mapping[str, float],
         seed: int = 0,
-        margin: float = 1.0,
-        match: str = "class",
+        settings: ContrastiveSettings | None = None,
         anneal: Mapping[str, Sequence[float]] | None = None,
     ) -> None:
+        settings = settings or ContrastiveSettings()
         scores = ("pair_accuracy", "matching_distance", "other_distance")
         super().__init__(encoder, loss_weights, scores, seed, anneal)
-        if match not in MATCHES:
-            raise unknown_name("match", match, MATCHES)
-        self.margin, self.match = above_zero("margin", margin), match
+        self.margin, self.match = settings.margin, settings.match
 
     def losses_of(self, batch: Batch, outputs: Batch) -> Named:
         """`contrastive` by row, and the model's own terms that are weighted."""

@@ -12,8 +12,6 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from sketchspace.errors import unknown_name
-
 
 class Kinds(NamedTuple):
     """Which pairs of an anchor and a candidate are of one kind: masks bool `[anchors, candidates]`."""
@@ -112,10 +110,3 @@ MINING: dict[str, Mining] = {
     "batch_hard": batch_hard,
     "all": all_triplets,
 }
-
-
-def mining_named(name: str) -> Mining:
-    """The mining called `name`; an unknown name is a `UserError`."""
-    if name not in MINING:
-        raise unknown_name("mining", name, MINING)
-    return MINING[name]

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 import tensorflow as tf
 import tf_keras
 
-from learners.base import Batch, Learner, Named, Scores, above_zero
+from learners.base import Batch, Learner, Named, Scores
 from learners.classify import cross_entropy
 from learners.cross_domain import cosines, info_nce, interleaved, members, multi_similarity
-from learners.mining import Kinds, all_triplets, mining_named, squared_distances
+from learners.mining import MINING, Kinds, all_triplets, squared_distances
+from learners.settings import PairsSettings
 from learners.triplet import hinge
 from sketchspace.errors import UserError, unknown_name
 
@@ -42,20 +43,18 @@ class Pairs(Learner):
         encoder: tf_keras.Model,
         loss_weights: Mapping[str, float],
         seed: int = 0,
-        temperature: float = 0.07,
-        margin: float = 0.3,
-        mining: str = "batch_hard",
-        label_smoothing: float = 0.0,
+        settings: PairsSettings | None = None,
         anneal: Mapping[str, Sequence[float]] | None = None,
     ) -> None:
+        settings = settings or PairsSettings()
         super().__init__(encoder, loss_weights, ("acc_at_1", "triplet_accuracy"), seed, anneal)
         for name in loss_weights:
             if name not in (*LOSSES, *encoder.output_shape):
                 raise unknown_name("loss", name, LOSSES)
         if "cross_entropy" in loss_weights and "logits" not in encoder.output_shape:
             raise UserError("the loss cross_entropy wants a model with logits, this one has none")
-        self.temperature, self.margin = above_zero("temperature", temperature), above_zero("margin", margin)
-        self.mine, self.label_smoothing = mining_named(mining), label_smoothing
+        self.temperature, self.margin = settings.temperature, settings.margin
+        self.mine, self.label_smoothing = MINING[settings.mining], settings.label_smoothing
 
     def losses_of(self, batch: Batch, outputs: Batch) -> Named:
         """The losses with a weight, each by row, and the model's own terms that are weighted."""

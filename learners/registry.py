@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import tf_keras
@@ -12,15 +12,15 @@ from learners.base import Learner
 from learners.classify import Classify
 from learners.contrastive import Contrastive
 from learners.pairs import Pairs
+from learners.settings import settings_of
 from learners.triplet import Triplet
-from sketchspace.errors import unknown_name
 
-LEARNERS: dict[str, tuple[Callable[..., Learner], tuple[str, ...]]] = {
-    "classify": (Classify, ("label_smoothing", "anneal")),
-    "triplet": (Triplet, ("margin", "mining", "triplet_loss", "anneal")),
-    "contrastive": (Contrastive, ("margin", "match", "anneal")),
-    "pairs": (Pairs, ("temperature", "margin", "mining", "label_smoothing", "anneal")),
-    "annotated": (Annotated, ("margin", "anneal")),
+LEARNERS: dict[str, Callable[..., Learner]] = {
+    "classify": Classify,
+    "triplet": Triplet,
+    "contrastive": Contrastive,
+    "pairs": Pairs,
+    "annotated": Annotated,
 }
 
 
@@ -30,13 +30,11 @@ def build_learner(
     loss_weights: Mapping[str, float],
     settings: Mapping[str, Any],
     seed: int = 0,
+    anneal: Mapping[str, Sequence[float]] | None = None,
 ) -> Learner:
-    """The learner called `name` around an encoder; it takes what it knows from `settings`.
+    """The learner called `name` around an encoder, with those of its settings that are given.
 
-    `seed` decides what the encoder's random layers draw. An unknown name is a `UserError` with the
-    nearest known one.
+    `seed` decides what the encoder's random layers draw. An unknown name, setting or value is a `UserError`.
     """
-    if name not in LEARNERS:
-        raise unknown_name("learner", name, LEARNERS)
-    kind, keys = LEARNERS[name]
-    return kind(encoder, loss_weights, seed, **{key: settings[key] for key in keys if key in settings})
+    checked = settings_of(name, settings)
+    return LEARNERS[name](encoder, loss_weights, seed, checked, anneal)

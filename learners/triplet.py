@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 import tensorflow as tf
 import tf_keras
 
-from learners.base import Batch, Learner, Named, above_zero
-from learners.mining import Triplets, all_triplets, mining_named, pairs_within, squared_distances
-from sketchspace.errors import unknown_name
+from learners.base import Batch, Learner, Named
+from learners.mining import MINING, Triplets, all_triplets, pairs_within, squared_distances
+from learners.settings import TripletSettings
 
 _TINY = 1e-12
 
@@ -56,16 +56,13 @@ class Triplet(Learner):
         encoder: tf_keras.Model,
         loss_weights: Mapping[str, float],
         seed: int = 0,
-        margin: float = 1.0,
-        mining: str = "semi_hard",
-        triplet_loss: str = "hinge",
+        settings: TripletSettings | None = None,
         anneal: Mapping[str, Sequence[float]] | None = None,
     ) -> None:
+        settings = settings or TripletSettings()
         super().__init__(encoder, loss_weights, ("active", "triplet_accuracy"), seed, anneal)
-        if triplet_loss not in LOSSES:
-            raise unknown_name("triplet loss", triplet_loss, LOSSES)
-        self.margin, self.mine = above_zero("margin", margin), mining_named(mining)
-        self.loss_of = LOSSES[triplet_loss]
+        self.margin, self.mine = settings.margin, MINING[settings.mining]
+        self.loss_of = LOSSES[settings.triplet_loss]
 
     def losses_of(self, batch: Batch, outputs: Batch) -> Named:
         """`triplet`, and the model's own terms that are weighted."""

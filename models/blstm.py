@@ -47,7 +47,6 @@ def build(options: Options, shapes: Shapes) -> tf_keras.Model:
 
 SPEC = ModelSpec(
     name="blstm",
-    paper="BLSTM of the project Representation Learning for Sketches",
     inputs=("strokes", "length", "read_at"),
     build=build,
     recipe=lstm.recipe,

@@ -103,7 +103,6 @@ def recipe(options: Options) -> tuple[Stage, ...]:
 
 SPEC = ModelSpec(
     name="combined",
-    paper="combined LSTM and ResNet-v2 of the project Combined-SketchModels",
     inputs=("strokes", "length", "snapshots", "snapshot_at"),
     build=build,
     recipe=recipe,

@@ -93,7 +93,6 @@ def recipe(options: Options) -> tuple[Stage, ...]:
 
 SPEC = ModelSpec(
     name="dssa",
-    paper="Deep Spatial-Semantic Attention (Song et al. 2017), as in the project Deep_SBIR_tf",
     inputs=("image",),
     build=build,
     recipe=recipe,

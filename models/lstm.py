@@ -48,7 +48,6 @@ def recipe(options: Options) -> tuple[Stage, ...]:
 
 SPEC = ModelSpec(
     name="lstm",
-    paper="LSTM of the project Representation Learning for Sketches",
     inputs=("strokes", "length", "read_at"),
     build=build,
     recipe=recipe,

@@ -27,7 +27,11 @@ def published(**changes: Any) -> Stage:
 def triplet_stages(head_layers: str = HEAD_LAYERS) -> tuple[Stage, ...]:
     """Triplets over batches of 8 classes x 8 examples, then the layers `head_layers` on frozen embeddings."""
     triplets = modern(
-        name="triplet", learner="triplet", loss_weights={"triplet": 1.0}, grouping="8x8", margin=0.2
+        name="triplet",
+        learner="triplet",
+        loss_weights={"triplet": 1.0},
+        grouping="8x8",
+        settings={"margin": 0.2},
     )
     probe = modern(name="probe", max_steps=1_000, warmup_steps=0, augment="none", trainable=head_layers)
     return triplets, probe

@@ -1,44 +1,78 @@
-"""The list of models, and options checked against a model's defaults."""
+"""The list of models, which imports none of them, and options checked against a model's defaults."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from importlib import import_module
+from typing import Any, NamedTuple
 
-from models import blstm, combined, dssa, lstm, resnet_v2, siamese, sketch_a_net, sknet, skresnet, twin_resnet
+from learners.settings import check_limits, parse_as
 from models.spec import ModelSpec
-from models.vrnn import model as vrnn
-from sketchspace.errors import UserError, unknown_name
+from sketchspace.errors import unknown_name
 
 
-def listed(*specs: ModelSpec) -> dict[str, ModelSpec]:
-    """Specs by name; a name that is there twice is a ValueError."""
-    by_name = {spec.name: spec for spec in specs}
-    if len(by_name) < len(specs):
-        raise ValueError(f"a name is there twice in {[spec.name for spec in specs]}")
+class Listed(NamedTuple):
+    """A model's name, the module whose `SPEC` it is, and where it comes from."""
+
+    name: str
+    module: str
+    paper: str
+
+
+def listed(*models: Listed) -> dict[str, Listed]:
+    """Models by name; a name that is there twice is a ValueError."""
+    by_name = {model.name: model for model in models}
+    if len(by_name) < len(models):
+        raise ValueError(f"a name is there twice in {[model.name for model in models]}")
     return by_name
 
 
 MODELS = listed(
-    sknet.SPEC,
-    skresnet.SPEC,
-    lstm.SPEC,
-    blstm.SPEC,
-    resnet_v2.SPEC,
-    vrnn.SPEC,
-    combined.SPEC,
-    siamese.SPEC,
-    sketch_a_net.SPEC,
-    dssa.SPEC,
-    twin_resnet.SPEC,
+    Listed("sknet", "models.sknet", "skNet of the project CC6204-sketches-similarity-search"),
+    Listed("skresnet", "models.skresnet", "skResNet of the project CC6204-sketches-similarity-search"),
+    Listed("lstm", "models.lstm", "LSTM of the project Representation Learning for Sketches"),
+    Listed("blstm", "models.blstm", "BLSTM of the project Representation Learning for Sketches"),
+    Listed("resnet_v2", "models.resnet_v2", "ResNet-v2-50 (He et al. 2016) as in the project SketchModels"),
+    Listed(
+        "vrnn",
+        "models.vrnn.model",
+        "Chung et al. 2015; as used for sketches in the SketchModels representation study",
+    ),
+    Listed("combined", "models.combined", "combined LSTM and ResNet-v2 of the project Combined-SketchModels"),
+    Listed(
+        "siamese",
+        "models.siamese",
+        "Siamese network with contrastive loss (Hadsell et al. 2006) for the Sketchy database",
+    ),
+    Listed(
+        "sketch_a_net",
+        "models.sketch_a_net",
+        "Sketch Me That Shoe (Yu et al. 2016), as in the project Deep_SBIR_tf",
+    ),
+    Listed(
+        "dssa",
+        "models.dssa",
+        "Deep Spatial-Semantic Attention (Song et al. 2017), as in the project Deep_SBIR_tf",
+    ),
+    Listed(
+        "twin_resnet",
+        "models.twin_resnet",
+        "own; the loss is that of van den Oord et al. 2018 over pairs as in Radford et al. 2021",
+    ),
 )
+
+
+def model_listed(name: str) -> Listed:
+    """A model's line in the list, without importing it; an unknown name is a `UserError`."""
+    if name not in MODELS:
+        raise unknown_name("model", name, MODELS)
+    return MODELS[name]
 
 
 def model_spec(name: str) -> ModelSpec:
     """The model called `name`; an unknown name is a `UserError` with the nearest known one."""
-    if name not in MODELS:
-        raise unknown_name("model", name, MODELS)
-    return MODELS[name]
+    spec: ModelSpec = import_module(model_listed(name).module).SPEC
+    return spec
 
 
 def resolve_options(spec: ModelSpec, given: Mapping[str, str]) -> dict[str, Any]:
@@ -60,28 +94,3 @@ def resolve_options(spec: ModelSpec, given: Mapping[str, str]) -> dict[str, Any]
     for key, allowed in spec.limits.items():
         check_limits(key, options[key], allowed)
     return options
-
-
-def check_limits(key: str, value: Any, allowed: tuple[Any, ...]) -> None:
-    """Raise UserError for a text that is not one of `allowed`, or a number outside of its two."""
-    if isinstance(value, str):
-        if value not in allowed:
-            raise unknown_name(f"value of {key}", value, allowed)
-        return
-    low, high = allowed
-    if not low <= value <= high:
-        raise UserError(f"{key}={value}: expected a number from {low:g} to {high:g}")
-
-
-def parse_as(key: str, text: str, example: Any) -> Any:
-    """A text as the type of `example` (bool, int, float or str); raises UserError where it is not."""
-    if isinstance(example, bool):
-        if text.lower() not in ("true", "false", "1", "0"):
-            raise UserError(f"--set {key}={text}: expected true or false")
-        return text.lower() in ("true", "1")
-    try:
-        return type(example)(text)
-    except ValueError:
-        raise UserError(
-            f"--set {key}={text}: expected a {type(example).__name__} such as {example}"
-        ) from None

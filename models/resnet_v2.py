@@ -173,7 +173,6 @@ def recipe(options: Options) -> tuple[Stage, ...]:
 
 SPEC = ModelSpec(
     name="resnet_v2",
-    paper="ResNet-v2-50 (He et al. 2016) as in the project SketchModels",
     inputs=("image",),
     build=build,
     recipe=recipe,

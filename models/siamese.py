@@ -141,14 +141,13 @@ def recipe(options: Options) -> tuple[Stage, ...]:
             batch_size=64,
             learning_rate=5e-4,
             grouping="balanced:32",
-            margin=1.0 if options["normalize"] else 2.0,
+            settings={"margin": 1.0 if options["normalize"] else 2.0},
         ),
     )
 
 
 SPEC = ModelSpec(
     name="siamese",
-    paper="Siamese network with contrastive loss (Hadsell et al. 2006) for the Sketchy database",
     inputs=("image",),
     build=build,
     recipe=recipe,

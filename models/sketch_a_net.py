@@ -149,8 +149,7 @@ def _objective(loss: str) -> dict[str, Any]:
             "loss_weights": weights,
             "grouping": grouping,
             "batch_size": size,
-            "margin": MARGIN,
-            "hard_ratio": 0.75,
+            "settings": {"margin": MARGIN, "hard_ratio": 0.75},
         }
     mined = loss in ("batch_hard", "semi_hard", "all")
     return {
@@ -158,13 +157,12 @@ def _objective(loss: str) -> dict[str, Any]:
         "loss_weights": {"triplet" if mined else loss: 1.0},
         "grouping": "pairs:64",
         "batch_size": 2 * 64,
-        "margin": MARGIN,
-    } | ({"mining": loss} if mined else {})
+        "settings": {"margin": MARGIN} | ({"mining": loss} if mined else {}),
+    }
 
 
 SPEC = ModelSpec(
     name="sketch_a_net",
-    paper="Sketch Me That Shoe (Yu et al. 2016), as in the project Deep_SBIR_tf",
     inputs=("image",),
     build=build,
     recipe=recipe,

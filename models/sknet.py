@@ -57,7 +57,6 @@ def recipe(options: Options, published_batch_size: int = 200) -> tuple[Stage, ..
 
 SPEC = ModelSpec(
     name="sknet",
-    paper="skNet of the project CC6204-sketches-similarity-search",
     inputs=("image",),
     build=build,
     recipe=recipe,

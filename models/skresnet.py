@@ -44,7 +44,6 @@ def _residual(x: tf.Tensor, block: int, momentum: float) -> tf.Tensor:
 
 SPEC = ModelSpec(
     name="skresnet",
-    paper="skResNet of the project CC6204-sketches-similarity-search",
     inputs=("image",),
     build=build,
     recipe=partial(recipe, published_batch_size=50),

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import tf_keras
+from learners.settings import setting
+
+if TYPE_CHECKING:
+    import tf_keras
 
 Options = Mapping[str, Any]
 
@@ -27,13 +30,9 @@ class Shapes:
 class Stage:
     """One stretch of training in a model's recipe.
 
-    `learner` names the losses and the update; `loss_weights` weighs each named loss;
-    `learning_rate` falls along half a cosine to zero if `schedule` is `cosine`; `warmup_steps` raise
-    it linearly first; `weight_decay` is decoupled (AdamW) if not zero; `clip` bounds the global norm
-    of the gradients if not zero, `clip_value` each of their numbers; `trainable` is a regular expression
-    over layer names. `average` is the decay of a moving average of the weights (0: none), which then is what
-    is evaluated and used. `anneal` maps a loss's name to `[share, steps]`: in training its weight rises
-    linearly from that share of it to the whole over so many steps.
+    `learner` names the losses and the update, `settings` changes its settings (`learners.settings`),
+    `loss_weights` weighs each named loss. `anneal` maps a loss's name to `[share, steps]`: in training its
+    weight rises linearly from that share of it to the whole over so many steps.
 
     `data` names what the stage learns from: empty for the run's own data set, else folders such as
     `.,data/sketchy*0.5`, where `.` is the run's own; at every step one of them is drawn by its weight (1
@@ -43,41 +42,30 @@ class Stage:
     `none` for single examples, each once an epoch; `8x4` for 8 classes with 4 examples of each;
     `pairs:48` for 48 different objects, a sketch and a photo of each; `balanced:32` for 32 sketches, each
     with a photo, that matches for every other one; `triplets:128` for 128 annotated triplets: a sketch, and
-    two photos of which the first was called closer, drawn as Yu et al. 2016 did with `hard_ratio` (0 to 1,
-    theirs is 0.75) of pairs that were compared and other photos for the rest. Rows of a tuple follow each
-    other. `match` says what matches: photos of the same `class`, or of the same `instance`.
-
-    `margin`, `mining`, `triplet_loss`, `temperature` and `match` are settings of learners that have them.
-    `select` says which weights are for use: those of the `best` evaluation, or the `last` ones, which serve
-    better after a rate that falls to zero, where the best of many evaluations is mostly a lucky one.
+    two photos of which the first was called closer, drawn as Yu et al. 2016 did. Rows of a tuple follow each
+    other. The learner's settings `match` and `hard_ratio` say what matches, and which triplets are drawn.
     """
 
     name: str = "train"
     learner: str = "classify"
+    settings: Mapping[str, Any] = field(default_factory=dict)
     loss_weights: Mapping[str, float] = field(default_factory=lambda: {"cross_entropy": 1.0})
-    max_steps: int = 1000
-    batch_size: int = 64
-    optimizer: str = "adam"
-    learning_rate: float = 1e-3
-    schedule: str = "constant"
-    warmup_steps: int = 0
-    weight_decay: float = 0.0
-    clip: float = 0.0
-    clip_value: float = 0.0
-    label_smoothing: float = 0.0
-    augment: str = "none"
-    trainable: str = ".*"
-    select: str = "best"
-    grouping: str = "none"
+    max_steps: int = setting(1000, (1, 10**9), "how long the stage is", "steps")
+    batch_size: int = setting(64, (1, 10**6), "examples a step, over all replicas", "examples")
+    optimizer: str = setting("adam", (), "adam, adamw or sgd (momentum 0.9)")
+    learning_rate: float = setting(1e-3, (1e-12, 1e6), "the rate, at its highest")
+    schedule: str = setting("constant", (), "constant, or cosine: half a cosine down to zero")
+    warmup_steps: int = setting(0, (0, 10**9), "over which the rate rises linearly first", "steps")
+    weight_decay: float = setting(0.0, (0.0, 1e3), "decoupled weight decay (AdamW)")
+    clip: float = setting(0.0, (0.0, 1e9), "bound of the gradients' global norm; 0 is none")
+    clip_value: float = setting(0.0, (0.0, 1e9), "bound of each number of the gradients; 0 is none")
+    augment: str = setting("none", (), "random changes of the training pictures and strokes")
+    trainable: str = setting(".*", (), "regular expression over the names of the layers that learn")
+    select: str = setting("best", (), "weights for use: of the best evaluation, or the last ones")
+    grouping: str = setting("none", (), "what makes a batch: none, 8x4, pairs:48, balanced:32, triplets:128")
     anneal: Mapping[str, list[float]] = field(default_factory=dict)
-    margin: float = 1.0
-    mining: str = "semi_hard"
-    triplet_loss: str = "hinge"
-    data: str = ""
-    match: str = "class"
-    hard_ratio: float = 0.75
-    temperature: float = 0.07
-    average: float = 0.0
+    data: str = setting("", (), "what it learns from: folders with weights, . is the run's own")
+    average: float = setting(0.0, (0.0, 0.999999), "decay of a moving average of the weights; 0 is none")
 
 
 def whole_picture(options: Options, shapes: Shapes) -> int:
@@ -88,12 +76,13 @@ def whole_picture(options: Options, shapes: Shapes) -> int:
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """A named architecture.
+    """A named architecture; `models.registry` says in a line where it comes from.
 
     `build(options, shapes)` gives a functional `tf_keras.Model` from a dictionary of `inputs` to a
     dictionary that always has `embedding` `[batch, D]`; with `logits` `[batch, classes]` where it
     classifies. `presets` are named sets of options that change `defaults`. `limits` gives for an option
-    its lowest and highest number, or the texts that it may be. `recipe(options)` lists the stages of
+    its lowest and highest number, or the texts that it may be; `models.meanings` says what each is.
+    `recipe(options)` lists the stages of
     training. `input_size(options, shapes)` is the side of the pictures that the model sees, at most
     `shapes.image_size`: training takes a part at random, everything else the centre.
 
@@ -102,7 +91,6 @@ class ModelSpec:
     """
 
     name: str
-    paper: str
     inputs: tuple[str, ...]
     build: Callable[[Options, Shapes], tf_keras.Model]
     recipe: Callable[[Options], tuple[Stage, ...]]

@@ -96,7 +96,6 @@ def recipe(options: Options) -> tuple[Stage, ...]:
 
 SPEC = ModelSpec(
     name="twin_resnet",
-    paper="own; the loss is that of van den Oord et al. 2018 over pairs as in Radford et al. 2021",
     inputs=("image",),
     build=build,
     recipe=recipe,

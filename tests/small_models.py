@@ -13,7 +13,7 @@ import tensorflow as tf
 import tf_keras
 
 from models import resnet_v2
-from models.registry import MODELS, resolve_options
+from models.registry import model_spec, resolve_options
 from models.spec import ModelSpec, Options, Shapes, Stage
 from training.estimator import RunConfig, compile_learner
 
@@ -56,7 +56,7 @@ def _built(spec: ModelSpec, size: int, seed: int, options: Options) -> tf_keras.
 
 @cache
 def _kept(name: str, size: int, seed: int, options: tuple[tuple[str, Any], ...]):
-    encoder = _built(MODELS[name], size, seed, dict(options))
+    encoder = _built(model_spec(name), size, seed, dict(options))
     return encoder, encoder.get_weights()
 
 

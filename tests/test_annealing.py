@@ -8,6 +8,7 @@ import tensorflow as tf
 import tf_keras
 
 from learners.classify import Classify
+from learners.settings import ClassifySettings
 from tests.test_learners import CLASSES, compiled, slow_cross_entropy, toy_batch, toy_encoder
 
 WEIGHTS = {"cross_entropy": 1.0, "kl": 2.0}
@@ -23,7 +24,7 @@ def test_an_annealed_weight_rises_in_training_and_is_whole_in_evaluation():
     }
     for step, share in [(0, 0.25), (4, 0.625), (8, 1.0), (50, 1.0)]:
         learner.step.assign(step)
-        total = learner._total(learner.losses_of(batch, learner(batch)))
+        total = learner.weighted(learner.losses_of(batch, learner(batch)))
         assert float(total) == pytest.approx(named["cross_entropy"] + 2.0 * share * named["kl"], rel=1e-5)
         learner.reset_metrics()
         assert float(learner.test_step(batch)["loss"]) == pytest.approx(
@@ -53,7 +54,8 @@ def test_the_loss_at_several_points_is_the_mean_over_them():
     several = tf_keras.layers.Reshape((3, CLASSES))(tf_keras.layers.Dense(3 * CLASSES)(image))
     outputs = {"embedding": image, "logits": several[:, -1], "snapshot_logits": several}
     encoder = tf_keras.Model({"image": image}, outputs)
-    learner = Classify(encoder, {"cross_entropy": 0.0, "snapshot_cross_entropy": 1.0}, label_smoothing=0.1)
+    weights = {"cross_entropy": 0.0, "snapshot_cross_entropy": 1.0}
+    learner = Classify(encoder, weights, settings=ClassifySettings(label_smoothing=0.1))
     batch = toy_batch()
     losses = learner.losses_of(batch, learner(batch))
     every = learner(batch)["snapshot_logits"].numpy()

@@ -40,6 +40,8 @@ ARROWS = {
     "retrieve": ("tfrecords",),
     "serve": (),
     "models.convert": ("training", "tfrecords"),
+    "models.spec": ("learners.settings",),
+    "models.registry": ("learners.settings",),
 }
 # What a room may not import although it may import the room around it.
 CLOSED = {

@@ -13,7 +13,7 @@ import tensorflow as tf
 import tf_keras
 
 from models import resnet_v2
-from models.registry import MODELS
+from models.registry import MODELS, model_spec
 from sketchspace.encoder.embedder import Embedder
 from sketchspace.encoder.inputs import Drawings
 from sketchspace.errors import UserError
@@ -49,10 +49,10 @@ def images() -> np.ndarray:
 
 def run_of(path: Path, folder: DatasetFolder, model: str, **given: str) -> tuple[Run, tf_keras.Model]:
     """A run whose best weights are drawn at random, and its encoder."""
-    known = {key: text for key, text in (SMALL | given).items() if key in MODELS[model].defaults}
-    options, stages = make_recipe(MODELS[model], known)
+    known = {key: text for key, text in (SMALL | given).items() if key in model_spec(model).defaults}
+    options, stages = make_recipe(model_spec(model), known)
     run = Run(path)
-    run.claim(make_config(MODELS[model], options, stages, folder, seed=0))
+    run.claim(make_config(model_spec(model), options, stages, folder, seed=0))
     encoder = run.build_encoder()
     rng = np.random.default_rng(1)
     for variable in encoder.variables:
@@ -107,7 +107,7 @@ def test_both_exports_reproduce_the_outputs(tmp_path, folder, images, model):
     """Presets are converted in the tests of their models, sknet's in the next test."""
     run, encoder = run_of(tmp_path / "run", folder, model)
     points = drawn_points(len(images))
-    inputs = keras_inputs(MODELS[model].inputs, images, points)
+    inputs = keras_inputs(model_spec(model).inputs, images, points)
     expected = encoder(inputs)
     assert export_run(run) == tmp_path / "run" / "export"
     saved = tf.saved_model.load(str(run.export / "saved_model")).signatures["serving_default"]

@@ -23,9 +23,10 @@ from tests.small_models import (
     small_options,
 )
 
-EVERY_MODEL = pytest.mark.parametrize("spec", MODELS.values(), ids=MODELS)
-READS_STROKES = {name: spec for name, spec in MODELS.items() if "strokes" in spec.inputs}
-NORMALISES = {name: spec for name, spec in MODELS.items() if "normalize" in spec.defaults}
+SPECS = {name: model_spec(name) for name in MODELS}
+EVERY_MODEL = pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
+READS_STROKES = {name: spec for name, spec in SPECS.items() if "strokes" in spec.inputs}
+NORMALISES = {name: spec for name, spec in SPECS.items() if "normalize" in spec.defaults}
 EVERY_STROKE_MODEL = pytest.mark.parametrize("spec", READS_STROKES.values(), ids=READS_STROKES)
 
 
@@ -206,4 +207,4 @@ def test_unknown_model_names_the_nearest():
 
 def test_a_name_cannot_be_listed_twice():
     with pytest.raises(ValueError, match="twice"):
-        listed(sknet.SPEC, sknet.SPEC)
+        listed(MODELS["sknet"], MODELS["sknet"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 
 import numpy as np
@@ -14,7 +13,6 @@ from learners.base import Learner
 from learners.cross_domain import ALPHA, BETA, EPSILON, LAMBDA, info_nce, multi_similarity
 from learners.mining import MINING, Kinds, squared_distances
 from learners.registry import build_learner
-from models.spec import Stage
 from sketchspace.errors import UserError
 
 LABELS = [0, 0, 1, 1, 2, 0, 1]
@@ -198,7 +196,7 @@ def test_mean_distances_of_each_kind_are_those_of_all_pairs_of_an_epoch():
 
 
 def test_annotated_triplets_equal_a_loop():
-    learner, rows = learner_of("annotated", {"triplet": 1.0}), vectors(12)
+    learner, rows = learner_of("annotated", {"triplet": 1.0}, margin=0.3), vectors(12)
     losses = learner.losses_of({}, {"embedding": tf.constant(rows)})["triplet"].numpy()
     scores = learner.scores_of({}, {"embedding": tf.constant(rows)})
     for i in range(4):
@@ -252,13 +250,11 @@ def test_training_finds_the_pairs_that_a_rotation_of_half_the_inputs_hides():
 
 
 def test_settings_of_a_stage_reach_the_learners():
-    stage = dataclasses.asdict(Stage(margin=0.7, mining="all", temperature=0.1, match="instance"))
-    del stage["name"]
-    pairs = learner_of("pairs", ALL, **stage)
+    pairs = learner_of("pairs", ALL, margin=0.7, mining="all", temperature=0.1)
     assert (pairs.temperature, pairs.margin, pairs.mine) == (0.1, 0.7, MINING["all"])
-    contrastive = learner_of("contrastive", {"contrastive": 1.0}, **stage)
+    contrastive = learner_of("contrastive", {"contrastive": 1.0}, margin=0.7, match="instance")
     assert (contrastive.margin, contrastive.match) == (0.7, "instance")
-    assert learner_of("annotated", {"triplet": 1.0}, **stage).margin == 0.7
+    assert learner_of("annotated", {"triplet": 1.0}, margin=0.7).margin == 0.7
 
 
 @pytest.mark.parametrize(

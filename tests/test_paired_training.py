@@ -13,7 +13,7 @@ import pytest
 import tf_keras
 from tf_keras import layers
 
-from models.registry import MODELS
+from models.registry import MODELS, Listed
 from models.spec import ModelSpec, Options, Shapes, Stage
 from sketchspace.errors import UserError
 from sketchspace.files import read_json
@@ -69,18 +69,18 @@ def recipe(options: Options) -> tuple[Stage, ...]:
 
 SPEC = ModelSpec(
     name=NAME,
-    paper="none",
     inputs=("image",),
     build=build,
     recipe=recipe,
     defaults={"preset": "default", "crop": 0.8, "pretrain": ""},
     input_size=input_size,
 )
+LISTED = Listed(NAME, "tests.test_paired_training", "none")
 
 
 @pytest.fixture(autouse=True)
 def listed(monkeypatch, toy):
-    monkeypatch.setitem(MODELS, NAME, SPEC)
+    monkeypatch.setitem(MODELS, NAME, LISTED)
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +108,7 @@ def whole(data, tmp_path_factory) -> Path:
     """A run that nothing interrupted."""
     run = tmp_path_factory.mktemp("runs") / "whole"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(MODELS, NAME, SPEC)
+        patch.setitem(MODELS, NAME, LISTED)
         patch.setattr("training.inputs.input_rate", lambda source: 1000.0)
         patch.setattr("training.session.export_run", quick_export)
         train(request(data, run, mixed(data)))

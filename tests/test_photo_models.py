@@ -96,7 +96,7 @@ def test_siamese_recipes():
     for given, margin, steps in (({}, 1.0, 6_000), ({"preset": "faithful"}, 2.0, 440_000)):
         (stage,) = siamese.recipe(resolve_options(siamese.SPEC, given))
         assert (stage.learner, stage.grouping, stage.batch_size) == ("contrastive", "balanced:32", 64)
-        assert (stage.optimizer, stage.learning_rate, stage.margin) == ("adam", 5e-4, margin)
+        assert (stage.optimizer, stage.learning_rate, stage.settings["margin"]) == ("adam", 5e-4, margin)
         assert stage.max_steps == steps
 
 
@@ -138,9 +138,13 @@ def test_published_stage_trains_the_last_layers_on_annotated_triplets(spec):
     options = resolve_options(spec, {"preset": "published"})
     assert (options["pixels"], options["crop"], options["init"]) == ("mean_level", 0.88, "published")
     (stage,) = spec.recipe(options)
-    assert (stage.learner, stage.grouping, stage.hard_ratio) == ("annotated", "triplets:128", 0.75)
+    assert (stage.learner, stage.grouping, stage.settings["hard_ratio"]) == (
+        "annotated",
+        "triplets:128",
+        0.75,
+    )
     assert (stage.optimizer, stage.learning_rate, stage.schedule) == ("sgd", 1e-3, "constant")
-    assert (stage.margin, stage.max_steps, stage.batch_size) == (0.3, 20_000, 384)
+    assert (stage.settings["margin"], stage.max_steps, stage.batch_size) == (0.3, 20_000, 384)
     more = ["conv5_s1", "attention_hidden", "attention"] if spec is dssa.SPEC else []
     encoder = shared(spec)
     assert trained(encoder, stage) == [*more, "fc6_s1", "fc7_sketch"]
@@ -156,7 +160,7 @@ def trained(encoder, stage) -> list[str]:
 def test_default_trains_all_layers_and_classifies_first_where_data_are_named():
     spec = sketch_a_net.SPEC
     (only,) = spec.recipe(resolve_options(spec, {"loss": "semi_hard"}))
-    assert (only.learner, only.grouping, only.mining) == ("pairs", "pairs:64", "semi_hard")
+    assert (only.learner, only.grouping, only.settings["mining"]) == ("pairs", "pairs:64", "semi_hard")
     assert only.loss_weights == {"triplet": 1.0}
     assert len(trained(shared(spec), only)) == 7
     first, last = spec.recipe(resolve_options(spec, {"pretrain": "data/drawings", "loss": "info_nce"}))

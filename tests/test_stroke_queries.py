@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models.registry import MODELS
+from models.registry import model_spec
 from sketchspace.answers.answer import answer
 from sketchspace.encoder.embedder import Embedder
 from sketchspace.encoder.inputs import Drawings
@@ -39,9 +39,9 @@ def data(tmp_path_factory) -> DatasetFolder:
 def run(tmp_path_factory, data) -> Run:
     """A small LSTM that reads at most 20 points; circles have 25."""
     settings = {"units": "16", "head": "8", "max_points": "20", "normalize": "false"}
-    options, stages = make_recipe(MODELS["lstm"], settings)
+    options, stages = make_recipe(model_spec("lstm"), settings)
     run = Run(tmp_path_factory.mktemp("runs") / "lstm")
-    run.claim(make_config(MODELS["lstm"], options, stages, data, seed=0))
+    run.claim(make_config(model_spec("lstm"), options, stages, data, seed=0))
     run.save_best(shaken(run.build_encoder()), {"stage": 0, "step": 5})
     export_run(run)
     return run

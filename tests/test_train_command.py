@@ -58,7 +58,7 @@ answers = []
 for arguments in json.loads(sys.argv[1]):
     out, err, status = io.StringIO(), io.StringIO(), 0
     train.FLAGS.unparse_flags()
-    for name in ("model", "data", "run", "set", "max_steps", "batch_size", "dry_run", "list_models"):
+    for name in "model data run set max_steps batch_size dry_run list_models list_settings".split():
         train.FLAGS[name].unparse()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
@@ -68,6 +68,20 @@ for arguments in json.loads(sys.argv[1]):
     answers.append([status, out.getvalue(), err.getvalue()])
 print(json.dumps(answers))
 """
+
+
+@pytest.mark.parametrize("flags", [["--list_models"], ["--help"], ["--model=sknett"], []])
+def test_lists_and_first_mistakes_do_not_wait_for_tensorflow(flags):
+    code = (
+        "import sys, train\nfrom sketchspace import cli\n"
+        "try: cli.run(train.main)\n"
+        "except SystemExit: pass\n"
+        "print('loaded:', sorted({'tensorflow', 'tf_keras', 'numpy', 'models.sknet'} & set(sys.modules)))"
+    )
+    good = [*flags, "--data=x", "--run=y"] if flags == ["--model=sknett"] else flags
+    done = subprocess.run([sys.executable, "-c", code, *good], capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout.splitlines()[-1] == "loaded: []", done.stderr
+    assert "sknett" not in str(flags) or "did you mean 'sknet'" in done.stderr
 
 
 def test_models_are_listed_and_mistakes_in_names_and_values_are_one_line_each(data, tmp_path):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -11,6 +9,7 @@ import tf_keras
 
 from learners.mining import MINING, all_triplets, pairs_within, squared_distances
 from learners.registry import build_learner
+from learners.settings import TripletSettings
 from learners.triplet import LOSSES, Triplet
 from models import resnet_v2
 from models.registry import resolve_options
@@ -149,8 +148,8 @@ def test_training_brings_classes_together_that_a_line_can_tell(mining, triplet_l
 
 
 def test_settings_of_a_stage_reach_the_learner():
-    stage = Stage(learner="triplet", margin=0.3, mining="all", triplet_loss="ratio")
-    learner = learner_of(**dataclasses.asdict(stage))
+    stage = Stage(learner="triplet", settings={"margin": 0.3, "mining": "all", "triplet_loss": "ratio"})
+    learner = learner_of(**stage.settings)
     assert (learner.margin, learner.mine, learner.loss_of) == (0.3, all_triplets, LOSSES["ratio"])
 
 
@@ -170,6 +169,7 @@ def test_wrong_settings_are_named(settings, message):
 
 def test_the_published_stage_has_3_classes_of_10_and_margin_1():
     triplets, probe = resnet_v2.SPEC.recipe(resolve_options(resnet_v2.SPEC, {"preset": "triplet"}))
-    assert (triplets.grouping, triplets.batch_size, triplets.margin) == ("3x10", 30, 1.0)
-    assert (triplets.mining, triplets.triplet_loss, triplets.learning_rate) == ("semi_hard", "hinge", 1e-4)
+    settings = TripletSettings(**triplets.settings)
+    assert (triplets.grouping, triplets.batch_size, settings.margin) == ("3x10", 30, 1.0)
+    assert (settings.mining, settings.triplet_loss, triplets.learning_rate) == ("semi_hard", "hinge", 1e-4)
     assert (probe.max_steps, probe.learner) == (300, "classify")

@@ -6,6 +6,7 @@ import tf_keras
 from tf_keras import layers
 
 from models.layers import Dropout, image_input
+from models.registry import Listed
 from models.spec import ModelSpec, Options, Shapes, Stage
 
 NAME = "toy"
@@ -31,10 +32,10 @@ def recipe(options: Options) -> tuple[Stage, ...]:
 
 SPEC = ModelSpec(
     name=NAME,
-    paper="none",
     inputs=("image",),
     build=build,
     recipe=recipe,
     defaults={"preset": "default", "pixels": "ink", "dropout": 0.25, "augmented": "affine", "stages": 1},
     presets={"faithful": {"pixels": "mean_image"}},
 )
+LISTED = Listed(NAME, "tests.toy_model", "none")

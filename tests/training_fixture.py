@@ -52,7 +52,7 @@ def quick_export(run: Run) -> Path:
 @pytest.fixture(autouse=True)
 def toy(monkeypatch):
     """The toy model in the list, and no waiting for the input's own speed or the export."""
-    monkeypatch.setitem(MODELS, toy_model.NAME, toy_model.SPEC)
+    monkeypatch.setitem(MODELS, toy_model.NAME, toy_model.LISTED)
     monkeypatch.setattr("training.inputs.input_rate", lambda source: 1000.0)
     monkeypatch.setattr(session, "export_run", quick_export)
 
@@ -81,7 +81,7 @@ def stop_at(patch, owner, name: str, call: int, after: bool = False) -> None:
 def prepared_runs() -> tuple[Path, Path]:
     folder, data = shared_folder(), shared_data_set()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(MODELS, toy_model.NAME, toy_model.SPEC)
+        patch.setitem(MODELS, toy_model.NAME, toy_model.LISTED)
         patch.setattr("training.inputs.input_rate", lambda source: 1000.0)
         patch.setattr(session, "export_run", quick_export)
         train(Request("toy", data, folder / "whole", save_steps=4, deterministic=True))

@@ -8,6 +8,8 @@ import sys
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+from sketchspace import cli
+
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(["tests.preloaded"])
 
@@ -27,4 +29,4 @@ def _command(arguments: tuple[str, ...], words: Path) -> None:
         os.dup2(file, stream)
     os.chdir(words.parent)
     sys.argv = ["train.py", *arguments]
-    train.console()
+    cli.run(train.main)

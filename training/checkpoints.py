@@ -26,6 +26,7 @@ class State:
         self._folder = folder
         average = average_of(learner)
         followed = {"average": average.averages} if average else {}
+        followed |= {f"optimizer_{name}": made for name, made in learner.more_optimizers.items()}
         everything = tf.train.Checkpoint(
             encoder=learner.encoder, optimizer=learner.optimizer, step=learner.step, **followed
         )

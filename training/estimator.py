@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,14 +104,15 @@ def compile_learner(encoder: tf_keras.Model, stage: Stage, config: RunConfig) ->
         layer.trainable = re.fullmatch(stage.trainable, layer.name) is not None
     if not encoder.trainable_variables:
         raise UserError(f"stage {stage.name}: trainable={stage.trainable} names no layer with weights")
-    settings = dataclasses.asdict(stage)
-    learner = build_learner(stage.learner, encoder, stage.loss_weights, settings, config.tf_random_seed)
+    learner = build_learner(
+        stage.learner, encoder, stage.loss_weights, stage.settings, config.tf_random_seed, stage.anneal
+    )
     learner.compile(
         optimizer=build_optimizer(stage),
         jit_compile=config.jit_compile,
         steps_per_execution=min(config.steps_per_execution, stage.max_steps),
     )
-    learner.optimizer.build(encoder.trainable_variables)
+    learner.prepare(lambda: build_optimizer(stage))
     if stage.average:
         learner.follower = Average(encoder, stage.average)
     return learner

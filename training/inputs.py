@@ -10,6 +10,7 @@ import tensorflow as tf
 from models.spec import ModelSpec, Options, Shapes, Stage
 from sketchspace.errors import UserError
 from tfrecords.dataset import DatasetFolder
+from tfrecords.grouped import Grouping
 from tfrecords.model_inputs import Wanted
 from tfrecords.paired import Pairing, grouping_of
 from tfrecords.reader import IMAGES, TrainingInput, eval_batches, fixed_batches
@@ -30,13 +31,19 @@ def wanted_by(spec: ModelSpec, options: Options, shapes: Shapes) -> Wanted:
     return Wanted(spec.inputs, **known, input_size=0 if side == shapes.image_size else side)
 
 
+def stage_grouping(stage: Stage) -> Grouping | Pairing | None:
+    """What makes a stage's batches: its `grouping`, and its learner's `match` and `hard_ratio`."""
+    chosen = {name: stage.settings[name] for name in ("match", "hard_ratio") if name in stage.settings}
+    return grouping_of(stage.grouping, **chosen)
+
+
 def training_input(folder: DatasetFolder, stage: Stage, seed: int, wanted: Wanted = IMAGES) -> Input:
     """Batches of the training split as a stage of a run with data set `folder` wants them.
 
     Zero is not given as a seed: tf.data takes a pair of zeros for "draw another one every time".
     """
     augment = augment_named(stage.augment)
-    grouping = grouping_of(stage.grouping, stage.match, stage.hard_ratio)
+    grouping = stage_grouping(stage)
     size = grouping.size if grouping else stage.batch_size
     sources = sources_of(stage, folder)
     parts = tuple(
@@ -58,7 +65,7 @@ def evaluation_input(
     judge = evaluated_on(sources_of(stage, folder), folder)
     if not judge.manifest.counts.get("validation"):
         return None
-    grouping = grouping_of(stage.grouping, stage.match, stage.hard_ratio)
+    grouping = stage_grouping(stage)
     if not isinstance(grouping, Pairing):
         steps = -(-judge.manifest.num_examples("validation") // stage.batch_size)
         return eval_batches(judge, "validation", stage.batch_size, wanted), steps

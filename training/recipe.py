@@ -7,31 +7,21 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from models.registry import check_limits, parse_as, resolve_options
+from learners.settings import check_limits, parse_as, settings_of
+from models.registry import model_listed, resolve_options
 from models.spec import ModelSpec, Stage
 from sketchspace.errors import UserError, unknown_name
 from tfrecords.dataset import DatasetFolder
 from tfrecords.paired import grouping_of
 from training.augment import AUGMENTS
+from training.inputs import stage_grouping
 from training.optimizers import OPTIMIZERS, SCHEDULES
 from training.runs import SCHEMA_VERSION
 from training.stage_data import logit_classes, sources_of
 
 SELECTIONS = ("best", "last")
-_FIXED = ("name", "learner", "loss_weights", "anneal")
-_LIMITS = {
-    "max_steps": (1, 10**9),
-    "batch_size": (1, 10**6),
-    "learning_rate": (1e-12, 1e6),
-    "warmup_steps": (0, 10**9),
-    "weight_decay": (0.0, 1e3),
-    "clip": (0.0, 1e9),
-    "clip_value": (0.0, 1e9),
-    "label_smoothing": (0.0, 0.99),
-    "hard_ratio": (0.0, 1.0),
-    "temperature": (1e-6, 1e3),
-    "average": (0.0, 0.999999),
-}
+STAGE_FIELDS = {field.name: field for field in dataclasses.fields(Stage) if "meaning" in field.metadata}
+"""What `--set` may change of a stage, beside its learner's settings and the weights of its losses."""
 
 
 def parse_settings(texts: list[str]) -> dict[str, str]:
@@ -48,13 +38,14 @@ def parse_settings(texts: list[str]) -> dict[str, str]:
 def make_recipe(spec: ModelSpec, settings: Mapping[str, str]) -> tuple[dict[str, Any], tuple[Stage, ...]]:
     """The model's options and its stages with the user's settings applied.
 
-    A key that is an option of the model sets it; `STAGE.key` or a field of a stage changes that stage
-    or all stages; `weight.kl` is the weight of the loss `kl`. Raises UserError for
-    unknown keys and texts of the wrong type.
+    A key that is an option of the model sets it; `STAGE.key`, with a field of a stage or a setting of its
+    learner, changes that stage, `key` alone all stages that have it; `weight.kl` is the weight of the loss
+    `kl`. Raises UserError for unknown keys, also where no stage's learner has that setting, and for texts of
+    the wrong type.
     """
     mine = {key: text for key, text in settings.items() if key in spec.defaults}
     options = resolve_options(spec, mine)
-    stages = spec.recipe(options)
+    stages = tuple(_completed(stage) for stage in spec.recipe(options))
     for key, text in settings.items():
         if key not in mine:
             stages = _changed(stages, key, text, spec)
@@ -64,27 +55,48 @@ def make_recipe(spec: ModelSpec, settings: Mapping[str, str]) -> tuple[dict[str,
     return options, tuple(_sized(stage, settings, len(grouped) == len(stages)) for stage in stages)
 
 
+def _completed(stage: Stage) -> Stage:
+    """A stage whose settings are all of its learner's, with their defaults."""
+    return dataclasses.replace(stage, settings=dataclasses.asdict(settings_of(stage.learner, stage.settings)))
+
+
 def _changed(stages: tuple[Stage, ...], key: str, text: str, spec: ModelSpec) -> tuple[Stage, ...]:
-    """The stages with one setting applied to one (`STAGE.key`) or to all of them (`key`)."""
+    """The stages with one setting applied to one (`STAGE.key`) or to all that have it (`key`)."""
     first, _, rest = key.partition(".")
     where, name = (first, rest) if first in [stage.name for stage in stages] else ("", key)
-    fields = [field.name for field in dataclasses.fields(Stage) if field.name not in _FIXED]
-    weights = [f"weight.{loss}" for stage in stages for loss in stage.loss_weights]
-    if name not in [*fields, *weights]:
-        raise unknown_name("setting", key, [*spec.defaults, *fields, *dict.fromkeys(weights)])
-    return tuple(_with(stage, name, text) if where in ("", stage.name) else stage for stage in stages)
+    chosen = [stage for stage in stages if where in ("", stage.name)]
+    if name not in [name for stage in chosen for name in keys_of(stage)]:
+        known = dict.fromkeys(name for stage in stages for name in keys_of(stage))
+        raise unknown_name("setting", key, [*spec.defaults, *known])
+    return tuple(_with(stage, name, text) if stage in chosen else stage for stage in stages)
+
+
+def keys_of(stage: Stage) -> list[str]:
+    """What `--set` may change of a stage."""
+    return [*STAGE_FIELDS, *stage.settings, *(f"weight.{loss}" for loss in stage.loss_weights)]
 
 
 def _with(stage: Stage, name: str, text: str) -> Stage:
-    """A stage with one field or the weight of one loss changed; a loss that it does not have stays away."""
+    """A stage with one field, setting or weight of a loss changed; one without it stays as it is."""
+    if name in STAGE_FIELDS:
+        return dataclasses.replace(stage, **{name: parse_as(name, text, STAGE_FIELDS[name].default)})
+    if name in stage.settings:
+        given = {**stage.settings, name: parse_as(name, text, stage.settings[name])}
+        return dataclasses.replace(stage, settings=_checked(stage, given))
     loss = name.removeprefix("weight.")
-    if loss == name:
-        return dataclasses.replace(stage, **{name: parse_as(name, text, getattr(Stage(), name))})
-    if loss not in stage.loss_weights:
+    if loss == name or loss not in stage.loss_weights:
         return stage
     weight = parse_as(name, text, 1.0)
     check_limits(name, weight, (0.0, 1e9))
     return dataclasses.replace(stage, loss_weights={**stage.loss_weights, loss: weight})
+
+
+def _checked(stage: Stage, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of a stage's learner; what is wrong is told with the stage's name."""
+    try:
+        return dataclasses.asdict(settings_of(stage.learner, given))
+    except UserError as error:
+        raise UserError(f"stage {stage.name}: {error}") from None
 
 
 def _sized(stage: Stage, settings: Mapping[str, str], all_grouped: bool) -> Stage:
@@ -114,11 +126,12 @@ def _check(stage: Stage) -> None:
         raise unknown_name("schedule", stage.schedule, SCHEDULES)
     if stage.select not in SELECTIONS:
         raise unknown_name("selection", stage.select, SELECTIONS)
-    grouping_of(stage.grouping, stage.match)
+    stage_grouping(stage)
     if stage.clip and stage.clip_value:
         raise UserError(f"stage {stage.name}: give clip or clip_value, not both")
-    for key, allowed in _LIMITS.items():
-        check_limits(f"stage {stage.name}: {key}", getattr(stage, key), allowed)
+    for key, field in STAGE_FIELDS.items():
+        if field.metadata["allowed"]:
+            check_limits(f"stage {stage.name}: {key}", getattr(stage, key), field.metadata["allowed"])
     try:
         re.compile(stage.trainable)
     except re.error as error:
@@ -146,7 +159,7 @@ def make_config(
     return {
         "schema_version": SCHEMA_VERSION,
         "model": spec.name,
-        "paper": spec.paper,
+        "paper": model_listed(spec.name).paper,
         "model_options": dict(options),
         "dataset": {
             "path": str(folder.path),

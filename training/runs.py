@@ -15,6 +15,7 @@ from typing import Any
 import tensorflow as tf
 import tf_keras
 
+from learners.settings import SETTINGS, settings_of
 from models.registry import model_spec
 from models.spec import Shapes, Stage
 from sketchspace.errors import UserError
@@ -166,9 +167,22 @@ def shapes_of(config: Mapping[str, Any]) -> Shapes:
 
 def _as_newest(config: dict[str, Any]) -> dict[str, Any]:
     """A stored configuration with what was not there to be said when it was stored."""
-    stages = [{**dataclasses.asdict(Stage()), **stage} for stage in config["stages"]]
+    stages = [_newest_stage(stage) for stage in config["stages"]]
     said = {"channels": 1, "photo_as": "", "fit": "box"}
     return {**config, "stages": stages, "dataset": {**said, **config["dataset"]}}
+
+
+def _newest_stage(stage: dict[str, Any]) -> dict[str, Any]:
+    """A stored stage as it is written now: the settings of its learner stood among its own fields once."""
+    mine = [field.name for field in dataclasses.fields(SETTINGS[stage["learner"]])]
+    given = {**stage, **stage.get("settings", {})}
+    settings = settings_of(stage["learner"], {name: given[name] for name in mine if name in given})
+    known = dataclasses.asdict(Stage())
+    return {
+        **known,
+        **{name: value for name, value in stage.items() if name in known},
+        "settings": dataclasses.asdict(settings),
+    }
 
 
 def _short(value: Any) -> str:

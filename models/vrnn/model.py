@@ -82,7 +82,6 @@ def recipe(options: Options) -> tuple[Stage, ...]:
 
 SPEC = ModelSpec(
     name="vrnn",
-    paper="Chung et al. 2015; as used for sketches in the SketchModels representation study",
     inputs=("strokes", "length", "read_at"),
     build=build,
     recipe=recipe,

@@ -1,0 +1,37 @@
+"""What each option of the models means; an option of one name means the same everywhere."""
+
+from __future__ import annotations
+
+MEANINGS = {
+    "attention": "how the attention mask is scaled: over all places (softmax) or place by place (sigmoid)",
+    "backward": "the other half begins at the last point (whole), or at the point that is asked (point)",
+    "bn_momentum": "share of the old statistics that batch norm keeps at each step",
+    "crop": "side of the part of a picture that the network sees, as a share of the picture's",
+    "dropout": "share of the numbers before the classifier that training drops",
+    "embedding_size": "numbers of an embedding",
+    "grid_channels": "channels of the grid of places that the embedding is made of",
+    "head": "units of the layer between embedding and classifier",
+    "init": "how the weights begin: he, or as published (uniform: Keras' bounds for all layers)",
+    "latent": "numbers of the VRNN's latent vector",
+    "layers": "recurrent layers on top of each other",
+    "layout": "form of the network: the usual one, or that of the published program",
+    "long_strokes": "a drawing of more points than max_points is resampled to them, or cut off (truncate)",
+    "loss": "annotated triplets, triplets mined in the batch, or another loss over the batch",
+    "max_points": "most points of a drawing that are read",
+    "net": "units of the VRNN's layers around the recurrence",
+    "norm": "normalisation of the maps: over the batch, or over groups of channels",
+    "normalize": "embeddings get length 1",
+    "objective": "what is learned first: the classes, or triplets with a classifier afterwards",
+    "picture_size": "numbers that the picture's half of the combined model gives",
+    "pixels": "how pixels enter: ink 0..1, paper 1..0, less the mean image, or less the mean level",
+    "preset": "a named set of options, changed by those that are given",
+    "pretrain": "data set folder that the network classifies first, . for the run's own; empty for none",
+    "representation": "what of the VRNN's state is the embedding",
+    "sample": "the latent vector is the mean of its distribution, or drawn from it",
+    "snapshots": "pictures of the drawing on the way, each at a pen-up",
+    "stem": "first convolution: its side and stride",
+    "stride": "stride of the first convolution",
+    "strokes": "how offsets are scaled: by the drawing's size (sketch), or by published mean and spread",
+    "units": "units of a recurrent layer",
+    "width": "number of channels, as a share of the usual one",
+}
