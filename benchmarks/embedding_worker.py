@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
 
+from benchmarks.step_server import repeated
 from benchmarks.training_worker import Steps, serve
 
 Embed = Callable[[np.ndarray], np.ndarray]
@@ -26,12 +27,7 @@ def start(settings: dict) -> tuple[Steps, dict]:
     embed, version = engine(export, settings["intra"])
     photos = np.random.default_rng(1).integers(0, 256, (settings["photos"], 256, 256), np.uint8)
 
-    def make(steps: int) -> int:
-        for _ in range(steps):
-            embed(photos)
-        return steps
-
-    return make, {"version": version, "answer": embed(photos)[0].tolist()}
+    return repeated(lambda: embed(photos)), {"version": version, "answer": embed(photos)[0].tolist()}
 
 
 def _litert(export: Path, threads: int) -> tuple[Embed, str]:

@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 
 import torch
+from step_server import answer_steps, repeated  # beside this file, which is run by its path
 from torch import nn
 
 
@@ -58,13 +58,7 @@ def serve(settings: dict) -> None:
 
     step()
     parameters = sum(weight.numel() for weight in model.parameters())
-    print(json.dumps({"parameters": parameters, "version": f"PyTorch {torch.__version__}"}), flush=True)
-    for line in sys.stdin:
-        began, used = time.perf_counter(), time.process_time()
-        for _ in range(int(line)):
-            step()
-        seconds, processor = time.perf_counter() - began, time.process_time() - used
-        print(json.dumps({"steps": int(line), "seconds": seconds, "processor": processor}), flush=True)
+    answer_steps(repeated(step), {"parameters": parameters, "version": f"PyTorch {torch.__version__}"})
 
 
 if __name__ == "__main__":

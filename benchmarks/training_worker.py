@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from benchmarks.step_server import answer_steps
 from training.tensorflow_import import import_tensorflow
 
 Steps = Callable[[int], int]
@@ -94,12 +94,7 @@ def serve(start: Callable[[dict], tuple[Steps, dict]]) -> None:
     """Answer until standard input ends; the settings are the first argument."""
     make, facts = start(json.loads(sys.argv[1]))
     make(1)
-    print(json.dumps(facts), flush=True)
-    for line in sys.stdin:
-        began, used = time.perf_counter(), time.process_time()
-        steps = make(int(line))
-        seconds, processor = time.perf_counter() - began, time.process_time() - used
-        print(json.dumps({"steps": steps, "seconds": seconds, "processor": processor}), flush=True)
+    answer_steps(make, facts)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from evaluation.baselines import hog_features, pixel_features
 from evaluation.bootstrap import interval
 from evaluation.classification import ClassificationResult, classify_metrics, per_class, worst_mistakes
 from evaluation.definitions import define
-from evaluation.plots import mistakes as plots
+from evaluation.plots import class_plots
 from evaluation.ranking import RankingResult, rank_metrics
 from evaluation.tables import figure_table
 from evaluation.votes import VOTERS, knn_leave_one_out, knn_predict
@@ -146,9 +146,9 @@ def write_report(report: Report, folder: Path, provenance: Mapping[str, Any]) ->
         table = per_class(report.classification.confusion)
         write_bytes(partial / "per_class.csv", _per_class_csv(report, table).encode())
         mistakes = worst_mistakes(report.logits, report.examples.labels, WORST_MISTAKES)
-        plots.save_confusion(partial / "confusion.png", report.classification.confusion, report.classes)
-        plots.save_class_accuracy(partial / "class_accuracy.png", table, report.classes)
-        plots.save_mistakes(
+        class_plots.save_confusion(partial / "confusion.png", report.classification.confusion, report.classes)
+        class_plots.save_class_accuracy(partial / "class_accuracy.png", table, report.classes)
+        class_plots.save_mistakes(
             partial / "mistakes.png", report.examples.images[mistakes.index], mistakes, report.classes
         )
 

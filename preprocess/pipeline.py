@@ -16,9 +16,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from preprocess.annotations import annotate
 from preprocess.catalogue import Catalogue
-from preprocess.plan import Plan, make_plan
+from preprocess.plan import Plan, annotate, make_plan
 from preprocess.processes import Workers
 from preprocess.registry import dataset_spec
 from preprocess.source_files import Source, stamps, used_sources

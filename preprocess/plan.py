@@ -8,17 +8,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from preprocess.catalogue import Catalogue
 from preprocess.classes import choose_classes
-from preprocess.spec import ROW, SPLIT_NAMES, Options, Rows
+from preprocess.spec import ROW, SPLIT_NAMES, DatasetSpec, Found, Kept, Options, Rows
 from preprocess.splits import Given, HeldOut, Splitter, make_splitter
 from sketchspace.errors import UserError, unknown_name
 from sketchspace.files import read_json, write_json
+from tfrecords.schema import DOMAINS
 
 EXAMPLES_PER_SHARD = 2048
 _FILE = "plan.json"
@@ -179,3 +180,23 @@ def _fingerprint(plan: Plan) -> str:
 def _blocks(plan: Plan, split: str) -> Iterator[Rows]:
     for start in range(0, plan.counts[split], _BLOCK):
         yield plan.rows(split, start, min(start + _BLOCK, plan.counts[split]))
+
+
+def annotate(spec: DatasetSpec, found: Found, plan: Plan, options: Options) -> dict[str, Any]:
+    """The annotations of a planned data set, {} where its source has none."""
+    return spec.annotate(found, kept_objects(plan), options) if spec.annotate else {}
+
+
+def kept_objects(plan: Plan) -> Kept:
+    """Which objects a plan has in each split, by class and domain."""
+    found: list[dict[str, dict[str, frozenset[int]]]] = [{}, {}]
+    for split, count in plan.counts.items():
+        rows = plan.rows(split, 0, count)
+        for number, objects in enumerate(found):
+            mine = rows[rows["domain"] == number]
+            objects[split] = {
+                name: frozenset(np.unique(mine["instance"][mine["word"] == label]).tolist())
+                for label, name in enumerate(plan.classes)
+            }
+    by_domain = dict(zip(DOMAINS, found, strict=True))
+    return Kept(by_domain["sketch"], by_domain["photo"])

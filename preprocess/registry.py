@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from preprocess.sources import chairv2_strokes, folder, qmul, quickdraw, sample_pairs, shoev2, sketchy
-from preprocess.sources import sample as sample_set
+from preprocess.sources import chairv2_strokes, folder, qmul, quickdraw, sample, sample_pairs, shoev2, sketchy
 from preprocess.spec import DatasetSpec
 from sketchspace.errors import unknown_name
 
 DATASETS: tuple[DatasetSpec, ...] = (
     quickdraw.SPEC,
-    sample_set.SPEC,
+    sample.SPEC,
     sample_pairs.SPEC,
     folder.SPEC,
     sketchy.SPEC,

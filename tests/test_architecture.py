@@ -57,7 +57,7 @@ INNER_ARROWS = {
     "answers": ("gallery", "encoder", "sketch", "pictures"),
 }
 TENSORFLOW_FILES = tuple(
-    f"tfrecords/{name}.py" for name in ("reader", "sequences", "row_batches", "crops", "tfds_info")
+    f"tfrecords/{name}.py" for name in ("reader", "sequences", "row_batches", "tfds_info")
 )
 UNPICKLER = "sketchspace/arrays/safe_numpy.py"
 WITH_TENSORFLOW = ("models", "learners", "training", "studies")

@@ -16,8 +16,7 @@ from typing import Any
 
 import pytest
 
-from preprocess import pipeline
-from preprocess import worker as tasks
+from preprocess import pipeline, worker
 from preprocess.pipeline import build
 from preprocess.sources import quickdraw
 from preprocess.spec import Options
@@ -50,14 +49,14 @@ def interrupt_after(monkeypatch: pytest.MonkeyPatch, shards: int, error: BaseExc
             raise error
         return frame(data)
 
-    real = tasks.write_shard
+    real = worker.write_shard
 
     def noting(path: Path, *rest: Any) -> dict[str, Any]:
         begun.append(path.name)
         return real(path, *rest)
 
     monkeypatch.setattr(writer, "frame", failing)
-    monkeypatch.setattr(tasks, "write_shard", noting)
+    monkeypatch.setattr(worker, "write_shard", noting)
     return begun
 
 

@@ -26,8 +26,7 @@ import tensorflow as tf  # noqa: E402
 import tensorflow_datasets as tfds  # noqa: E402
 
 from tfrecords import row_batches  # noqa: E402
-from tfrecords.crops import centre_crop, random_crop  # noqa: E402
-from tfrecords.reader import TrainingInput, eval_batches, fixed_batches  # noqa: E402
+from tfrecords.reader import TrainingInput, centre_crop, eval_batches, fixed_batches, random_crop  # noqa: E402  # noqa: E402
 from tfrecords.record_index import RecordIndex  # noqa: E402
 
 SPLIT = "train"

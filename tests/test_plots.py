@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from evaluation.classification import confusion_matrix, per_class, worst_mistakes
-from evaluation.plots import mistakes as plots
+from evaluation.plots import class_plots
 from evaluation.plots import style as plots_style
 
 
@@ -45,14 +45,16 @@ def texts(path, draw, monkeypatch):
 @pytest.mark.parametrize("classes", [3, 20, 21, 345])
 def test_confusion_picture_for_few_and_many_classes(tmp_path, classes):
     path = tmp_path / "confusion.png"
-    plots.save_confusion(path, confusion_matrix(*scored(classes)), [f"class {i}" for i in range(classes)])
+    class_plots.save_confusion(
+        path, confusion_matrix(*scored(classes)), [f"class {i}" for i in range(classes)]
+    )
     height, width, _ = picture(path).shape
     assert 500 < height < 1600 and 500 < width < 1700
 
 
 def test_confusion_picture_is_darker_where_more_examples_are(tmp_path):
     path = tmp_path / "confusion.png"
-    plots.save_confusion(path, np.eye(60) * 9, [str(i) for i in range(60)])
+    class_plots.save_confusion(path, np.eye(60) * 9, [str(i) for i in range(60)])
     dark = (picture(path)[:, :1350].max(axis=2) < 90).astype(np.uint8)
     # Erosion takes the letters away and leaves the cells; the colour bar is further right.
     rows, columns = np.nonzero(cv2.erode(dark, np.ones((7, 7))))
@@ -65,7 +67,7 @@ def test_cells_hold_row_percentages(tmp_path, monkeypatch):
     confusion = [[3, 1, 0], [0, 0, 0], [0, 0, 200]]
     words = texts(
         tmp_path / "c.png",
-        lambda path: plots.save_confusion(path, confusion, ["cat", "dog", "owl"]),
+        lambda path: class_plots.save_confusion(path, confusion, ["cat", "dog", "owl"]),
         monkeypatch,
     )
     assert sorted(word for word in words if word.isdigit() and word != "0") == ["100", "25", "75"]
@@ -75,8 +77,10 @@ def test_many_classes_get_fewer_labels_and_the_frequent_mistakes(tmp_path, monke
     confusion = np.eye(345, dtype=int) * 10
     confusion[7, 300] = 30
     names = [f"class {i}" for i in range(345)]
-    words = texts(tmp_path / "c.png", lambda path: plots.save_confusion(path, confusion, names), monkeypatch)
-    assert len({word for word in words if word in names}) <= plots.LABELS_ON_AN_AXIS
+    words = texts(
+        tmp_path / "c.png", lambda path: class_plots.save_confusion(path, confusion, names), monkeypatch
+    )
+    assert len({word for word in words if word in names}) <= class_plots.LABELS_ON_AN_AXIS
     assert any("class 7 → class 300 75 %" in word for word in words)
 
 
@@ -87,7 +91,7 @@ def test_mistakes_are_captioned_in_order(tmp_path, monkeypatch, limit):
     images = np.full((len(mistakes.index), 64, 64), 255, np.uint8)
     names = ["ant", "bee", "cat", "dog", "eel"]
     words = texts(
-        tmp_path / "m.png", lambda path: plots.save_mistakes(path, images, mistakes, names), monkeypatch
+        tmp_path / "m.png", lambda path: class_plots.save_mistakes(path, images, mistakes, names), monkeypatch
     )
     wrong = [word.split()[1] for word in words if word.startswith("→")]
     assert wrong == [names[label] for label in mistakes.predicted]
@@ -100,7 +104,7 @@ def test_mistakes_sheet_shows_the_drawings(tmp_path):
     mistakes = worst_mistakes(logits, labels, 1)
     ink = np.full((1, 64, 64), 255, np.uint8)
     ink[0, 16:48, 16:48] = 0
-    plots.save_mistakes(tmp_path / "m.png", ink, mistakes, list("abcde"))
+    class_plots.save_mistakes(tmp_path / "m.png", ink, mistakes, list("abcde"))
     black = (picture(tmp_path / "m.png") < 10).all(axis=2)
     # The sheet has room for three drawings and captions; the black square is a quarter of one drawing.
     assert 0.03 < black.mean() < 0.09
@@ -110,7 +114,9 @@ def test_a_sheet_without_mistakes_says_so(tmp_path, monkeypatch):
     mistakes = worst_mistakes(np.eye(3), np.arange(3), 9)
     none = np.zeros((0, 64, 64), np.uint8)
     words = texts(
-        tmp_path / "m.png", lambda path: plots.save_mistakes(path, none, mistakes, list("abc")), monkeypatch
+        tmp_path / "m.png",
+        lambda path: class_plots.save_mistakes(path, none, mistakes, list("abc")),
+        monkeypatch,
     )
     assert "no mistakes" in words
 
@@ -124,16 +130,20 @@ def test_bars_go_from_the_worst_to_the_best(tmp_path, monkeypatch, classes):
     order = np.argsort([row.recall for row in table], kind="stable")
     expected = [names[i] for i in order]
     expected = expected if classes <= 50 else expected[:40] + expected[-10:]
-    words = texts(tmp_path / "a.png", lambda path: plots.save_class_accuracy(path, table, names), monkeypatch)
+    words = texts(
+        tmp_path / "a.png", lambda path: class_plots.save_class_accuracy(path, table, names), monkeypatch
+    )
     assert [word for word in words if word in names] == expected
-    assert any("classes between" in word for word in words) == (classes > plots.BARS)
+    assert any("classes between" in word for word in words) == (classes > class_plots.BARS)
     picture(tmp_path / "a.png")
 
 
 def test_classes_without_examples_have_no_bar(tmp_path, monkeypatch):
     table = per_class([[2, 0], [0, 0]])
     words = texts(
-        tmp_path / "a.png", lambda path: plots.save_class_accuracy(path, table, ["cat", "dog"]), monkeypatch
+        tmp_path / "a.png",
+        lambda path: class_plots.save_class_accuracy(path, table, ["cat", "dog"]),
+        monkeypatch,
     )
     assert "cat" in words and "dog" not in words
 
@@ -143,27 +153,27 @@ def test_class_names_are_shown_literally_and_shortened(tmp_path, monkeypatch):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         words = texts(
-            tmp_path / "c.png", lambda path: plots.save_confusion(path, np.eye(5), names), monkeypatch
+            tmp_path / "c.png", lambda path: class_plots.save_confusion(path, np.eye(5), names), monkeypatch
         )
     assert {"$\\frac{", "a_{b}^c$$", "line break", "x" * 21 + "…"} <= set(words)
 
 
 def test_the_common_style_is_left_as_it_was(tmp_path):
     before = dict(plots_style.mpl.rcParams)
-    plots.save_confusion(tmp_path / "c.png", np.eye(3), list("abc"))
+    class_plots.save_confusion(tmp_path / "c.png", np.eye(3), list("abc"))
     assert dict(plots_style.mpl.rcParams) == before
 
 
 def test_a_failure_leaves_the_old_picture(tmp_path):
     path = tmp_path / "c.png"
-    plots.save_confusion(path, np.eye(3), list("abc"))
+    class_plots.save_confusion(path, np.eye(3), list("abc"))
     old = path.read_bytes()
     with pytest.raises(ValueError, match="class names"):
-        plots.save_confusion(path, np.eye(3), list("ab"))
+        class_plots.save_confusion(path, np.eye(3), list("ab"))
     with pytest.raises(ValueError, match="class names"):
-        plots.save_class_accuracy(path, per_class(np.eye(3, dtype=int)), list("ab"))
+        class_plots.save_class_accuracy(path, per_class(np.eye(3, dtype=int)), list("ab"))
     with pytest.raises(ValueError, match="2 images"):
-        plots.save_mistakes(
+        class_plots.save_mistakes(
             path, np.zeros((2, 8, 8), np.uint8), worst_mistakes(np.eye(3), np.arange(3), 9), list("abc")
         )
     assert path.read_bytes() == old and list(tmp_path.iterdir()) == [path]

@@ -15,13 +15,12 @@ import pytest
 from absl.testing import flagsaver
 
 from preprocess import __main__ as command
-from preprocess import plan
-from preprocess import workspace as work
+from preprocess import plan, workspace
 from preprocess.classes import draw_classes, official_names
 from preprocess.download import fetch as download
 from preprocess.pipeline import build, dataset_name
 from preprocess.processes import Workers
-from preprocess.sources import ndjson_lines as ndjson
+from preprocess.sources import ndjson_lines
 from preprocess.spec import Options
 from sketchspace.errors import UserError
 from tests.misbehaving_server import File, running
@@ -36,7 +35,7 @@ SMALL = Options(image_size=16, splits="train:20,validation:5,test:5")
 def test_bytes_depend_neither_on_workers_nor_on_place_or_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ndjson, "CHUNK_BYTES", 3000)
+    monkeypatch.setattr(ndjson_lines, "CHUNK_BYTES", 3000)
     monkeypatch.setattr(plan, "EXAMPLES_PER_SHARD", 16)
     one = write_classes(tmp_path / "one" / "source")
     two = Path(shutil.copytree(one, tmp_path / "two" / "elsewhere" / "source"))
@@ -97,7 +96,7 @@ def test_older_data_set_is_replaced_whole_and_other_folders_are_left_alone(tmp_p
 
 def test_another_process_on_the_same_folder_is_refused(tmp_path: Path) -> None:
     source, out = write_classes(tmp_path / "source"), tmp_path / "out"
-    with work.work_folder(out), pytest.raises(UserError, match=f"another process is making {out}; wait"):
+    with workspace.work_folder(out), pytest.raises(UserError, match=f"another process is making {out}; wait"):
         build("quickdraw", [source], out, SMALL)
     build("quickdraw", [source], out, SMALL)
 
@@ -105,7 +104,7 @@ def test_another_process_on_the_same_folder_is_refused(tmp_path: Path) -> None:
 def test_lock_is_not_fooled_by_a_folder_that_was_renamed_meanwhile(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    place, lock = tmp_path / ".x.partial", work._lock
+    place, lock = tmp_path / ".x.partial", workspace._lock
     moved: list[Path] = []
 
     def slow_lock(handle: int, path: Path) -> None:
@@ -113,8 +112,8 @@ def test_lock_is_not_fooled_by_a_folder_that_was_renamed_meanwhile(
             moved.append(path.rename(tmp_path / "x"))
         lock(handle, path)
 
-    monkeypatch.setattr(work, "_lock", slow_lock)
-    handle = work._hold(place)
+    monkeypatch.setattr(workspace, "_lock", slow_lock)
+    handle = workspace._hold(place)
     assert os.path.samestat(os.fstat(handle), place.stat())
     os.close(handle)
 

@@ -15,7 +15,7 @@ import pytest
 from scipy.io import loadmat, savemat
 
 from preprocess.pipeline import build
-from preprocess.sources.edged import with_edges, without_edges
+from preprocess.sources.paired_files import with_edges, without_edges
 from preprocess.sources.qmul import SPEC, find
 from preprocess.sources.qmul_tables import read_annotation
 from preprocess.spec import Options

@@ -15,8 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from preprocess.pipeline import build
-from preprocess.sources import ndjson_lines as ndjson
-from preprocess.sources import quickdraw
+from preprocess.sources import ndjson_lines, quickdraw
 from preprocess.spec import Chunk, Options
 from sketchspace.errors import UserError
 from sketchspace.sketch.errors import MAX_POINTS
@@ -50,7 +49,7 @@ def test_chunks_give_every_line_once(
     path = tmp_path_factory.getbasetemp() / "lines"
     path.write_bytes(data)
     cuts = sorted({0, len(data), *(edge for edge in edges if edge < len(data))})
-    found = [item for start, end in pairwise(cuts) for item in ndjson.lines(path, start, end)]
+    found = [item for start, end in pairwise(cuts) for item in ndjson_lines.lines(path, start, end)]
     expected, offset = [], 3 if data.startswith(b"\xef\xbb\xbf") else 0
     for text in _split(data[offset:]):
         expected.append((offset, text))
@@ -65,8 +64,8 @@ def _split(data: bytes) -> list[bytes]:
 
 
 def test_cuts_cover_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ndjson, "CHUNK_BYTES", 10)
-    assert list(ndjson.cuts(25)) == [(0, 10), (10, 20), (20, 25)] and list(ndjson.cuts(0)) == []
+    monkeypatch.setattr(ndjson_lines, "CHUNK_BYTES", 10)
+    assert list(ndjson_lines.cuts(25)) == [(0, 10), (10, 20), (20, 25)] and list(ndjson_lines.cuts(0)) == []
 
 
 @pytest.mark.parametrize(
@@ -121,7 +120,7 @@ def test_malformed_lines_are_counted_by_reason(tmp_path: Path, capsys: pytest.Ca
 
 @pytest.mark.parametrize("reason", sorted(set(BROKEN) - {"line_too_long", "too_many_points"}))
 def test_strict_names_file_and_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reason: str) -> None:
-    monkeypatch.setattr(ndjson, "CHUNK_BYTES", 700)
+    monkeypatch.setattr(ndjson_lines, "CHUNK_BYTES", 700)
     good = [line(key) for key in range(20)]
     for bad in BROKEN[reason]:
         with pytest.raises(UserError, match=f"^cat.ndjson, line 23: {reason}: .*leave out --strict"):

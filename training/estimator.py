@@ -13,10 +13,9 @@ from learners.base import Learner
 from learners.registry import build_learner
 from models.spec import Stage
 from sketchspace.errors import UserError
-from training.adapt import adapt_layers
 from training.callbacks import Interval
 from training.checkpoints import State
-from training.inputs import Input, interval_of, report_input_share, without_strings
+from training.inputs import Input, adapt_layers, interval_of, report_input_share, without_strings
 from training.metrics_csv import Row
 from training.optimizers import build_optimizer
 from training.progress import Progress

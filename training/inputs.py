@@ -6,6 +6,7 @@ import sys
 import time
 
 import tensorflow as tf
+import tf_keras
 
 from models.spec import ModelSpec, Options, Shapes, Stage
 from sketchspace.errors import UserError
@@ -21,6 +22,7 @@ from training.stage_data import evaluated_on, sources_of
 
 Input = TrainingInput | Mixture
 LEAST_PAIRED_INTERVAL = 200
+ADAPT_BATCH = 256
 _APART = 7919  # the seeds of data sets that are mixed
 
 
@@ -137,3 +139,10 @@ def report_input_share(source: Input, steps_per_second: float) -> None:
         print(
             f"input alone gives {alone:,.0f} examples/s: {share:.0%} of the time of a step", file=sys.stderr
         )
+
+
+def adapt_layers(encoder: tf_keras.Model, source: Input) -> None:
+    """Show every layer that has `adapt(batches)` the split once: plain batches, in stored order."""
+    for layer in encoder.submodules:
+        if hasattr(layer, "adapt"):
+            layer.adapt(eval_batches(source.folder, source.split, ADAPT_BATCH, source.wanted))

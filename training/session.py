@@ -13,11 +13,11 @@ from models.registry import model_spec
 from models.spec import Stage
 from tfrecords.dataset import DatasetFolder
 from tfrecords.model_inputs import Wanted
-from training.adapt import adapt_layers
 from training.estimator import EvalSpec, RunConfig, TrainSpec, compile_learner, one_step, train_and_evaluate
 from training.export import export_run
 from training.inputs import (
     Input,
+    adapt_layers,
     check_input,
     evaluation_input,
     report_long_drawings,

@@ -14,8 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from preprocess.classes import choose_classes, clean_name
-from preprocess.sources import named_pairs as pairs
-from preprocess.sources import paired_files
+from preprocess.sources import named_pairs, paired_files
 from preprocess.spec import Bad, Chunk, DatasetSpec, Found, Index, Options, Origin, drop, new_rows
 from preprocess.splits import SPLIT_FOLDERS
 from sketchspace.errors import UserError
@@ -35,8 +34,10 @@ def find(sources: list[Path], options: Options, scratch: Path) -> Found:
             raise UserError(
                 f"the data set would lie inside {source} and be read as a class; choose another --out"
             )
-    if any(pairs.is_paired(source) or zipfile.is_zipfile(source) for source in sources if source.exists()):
-        return pairs.find(sources, options, scratch)
+    if any(
+        named_pairs.is_paired(source) or zipfile.is_zipfile(source) for source in sources if source.exists()
+    ):
+        return named_pairs.find(sources, options, scratch)
     if len({source.name for source in sources}) < len(sources):
         raise UserError(
             "two sources have the same folder name; rename one, so that their files can be told apart"
@@ -105,7 +106,7 @@ def image_files(folder: Path) -> list[Path]:
     return sorted(
         path
         for path in folder.iterdir()
-        if path.suffix.lower() in pairs.SUFFIXES and not path.name.startswith(".") and path.is_file()
+        if path.suffix.lower() in named_pairs.SUFFIXES and not path.name.startswith(".") and path.is_file()
     )
 
 

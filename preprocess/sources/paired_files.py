@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import struct
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from preprocess.sources.edged import without_edges
 from preprocess.spec import (
     SPLIT_NAMES,
     ZERO_SHOT,
@@ -30,6 +31,9 @@ from tfrecords.schema import DOMAINS, Record
 
 SKETCH, PHOTO = (DOMAINS.index(name) for name in ("sketch", "photo"))
 CHECK_SIZE = 16  # px: whether a picture can be read does not depend on the size, the time does
+
+_END = struct.Struct("<IIQ8s")
+_MARK = b"\0edgemap"  # between a photo and the edge map behind it
 
 
 def index(chunk: Chunk, options: Options) -> Index:
@@ -154,7 +158,7 @@ def _index(
 def read(data: bytes, origin: Origin, options: Options) -> Record:
     """One picture as a record: a sketch as grey levels, a photo as `options.photo_as` says.
 
-    A published edge map behind the photo (`preprocess.sources.edged`) is taken instead of one found in it.
+    A published edge map behind the photo (`with_edges`) is taken instead of one found in it.
     """
     size, fit = options.image_size, options.fit
     shown: bytes | None = None
@@ -175,3 +179,21 @@ def read(data: bytes, origin: Origin, options: Options) -> Record:
         image=encode_png(pixels),
         shown=shown,
     )
+
+
+def with_edges(photo: bytes, edges: NDArray[np.uint8]) -> bytes:
+    """The bytes of a photo, its edge map uint8 `[height, width]`, and where that begins.
+
+    Decoders of photos do not look beyond the end of the picture.
+    """
+    return photo + edges.tobytes() + _END.pack(*edges.shape, len(photo), _MARK)
+
+
+def without_edges(data: bytes) -> tuple[bytes, NDArray[np.uint8] | None]:
+    """The inverse: the photo, and its edge map where there is one behind it."""
+    if len(data) < _END.size or not data.endswith(_MARK):
+        return data, None
+    height, width, length, _ = _END.unpack(data[-_END.size :])
+    if length + height * width + _END.size != len(data):
+        return data, None
+    return data[:length], np.frombuffer(data, np.uint8, height * width, length).reshape(height, width)

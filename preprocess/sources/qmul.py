@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from preprocess.classes import choose_classes
 from preprocess.sources import paired_files
 from preprocess.sources.archives import Listed, unpack
-from preprocess.sources.edged import with_edges
+from preprocess.sources.paired_files import with_edges
 from preprocess.sources.published_files import SPLITS, listed_files, source_of, validation_objects
 from preprocess.sources.qmul_tables import (
     Annotation,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from preprocess.sources import named_pairs as pairs
-from preprocess.sources import paired_files
+from preprocess.sources import named_pairs, paired_files
 from preprocess.spec import DatasetSpec
 
 SPEC = DatasetSpec(
@@ -13,7 +12,7 @@ SPEC = DatasetSpec(
     licence="not stated; the photos are ImageNet's; research use",
     citation="P. Sangkloy, N. Burnell, C. Ham, J. Hays: The Sketchy Database: Learning to Retrieve Badly "
     "Drawn Bunnies. ACM Transactions on Graphics 35 (4), 2016.",
-    find=pairs.find,
+    find=named_pairs.find,
     index=paired_files.index,
     read=paired_files.read,
     has_strokes=False,

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw
 
-from sketchspace.answers import tiles as drawing
+from sketchspace.answers import tiles
 from sketchspace.answers.tiles import COLOURS, FRAME, PAPER, QUIET, Corner, Pixels, Verdict
 from sketchspace.errors import UserError
 from sketchspace.files import write_bytes
@@ -79,10 +79,10 @@ def grid_sheet(
         raise UserError(f"the sheet would have {size[0]} x {size[1]} pixels; ask for fewer drawings")
     canvas = Image.new("RGB", size, PAPER)
     draw, room = ImageDraw.Draw(canvas), size[0] - 2 * MARGIN
-    drawing.write(draw, (MARGIN, 28), title, 22, room)
-    drawing.write(draw, (MARGIN, 58), note, 13, room, QUIET)
+    tiles.write(draw, (MARGIN, 28), title, 22, room)
+    tiles.write(draw, (MARGIN, 58), note, 13, room, QUIET)
     for heading, left, count in zip(headings, layout.lefts, layout.counts, strict=False):
-        drawing.write(draw, (left, HEADER + 6), heading, 14, count * STEP[0], QUIET)
+        tiles.write(draw, (left, HEADER + 6), heading, 14, count * STEP[0], QUIET)
     for block, height in zip(blocks, heights, strict=True):
         if block is not blocks[0]:
             draw.line([(MARGIN, top - BLOCK_GAP // 2), (size[0] - MARGIN - 1, top - BLOCK_GAP // 2)], FRAME)
@@ -130,15 +130,15 @@ def _widths(rows: Sequence[GridRow]) -> tuple[int, ...]:
 def _draw_block(canvas: Image.Image, block: GridBlock, layout: _Layout, top: int) -> None:
     draw = ImageDraw.Draw(canvas)
     if block.lead is not None:
-        drawing.paste_panel(canvas, (MARGIN, top), (LEAD, LEAD + 48))
-        picture = drawing.fit(block.lead, LEAD - 2 * PADDING)
+        tiles.paste_panel(canvas, (MARGIN, top), (LEAD, LEAD + 48))
+        picture = tiles.fit(block.lead, LEAD - 2 * PADDING)
         canvas.paste(Image.fromarray(picture), (MARGIN + PADDING, top + PADDING))
-        drawing.write(draw, (MARGIN + 10, top + LEAD + 4), block.title, 15, LEAD - 20)
-        drawing.write(draw, (MARGIN + 10, top + LEAD + 25), block.note, 12, LEAD - 20, QUIET)
+        tiles.write(draw, (MARGIN + 10, top + LEAD + 4), block.title, 15, LEAD - 20)
+        tiles.write(draw, (MARGIN + 10, top + LEAD + 25), block.note, 12, LEAD - 20, QUIET)
     for row in block.rows:
         middle = top + CELL[1] // 2
-        drawing.write(draw, (layout.name, middle - 16), row.name, 15, NAME - 12)
-        drawing.write(draw, (layout.name, middle + 4), row.note, 12, NAME - 12, QUIET)
+        tiles.write(draw, (layout.name, middle - 16), row.name, 15, NAME - 12)
+        tiles.write(draw, (layout.name, middle + 4), row.note, 12, NAME - 12, QUIET)
         for left, group in zip(layout.lefts, row.groups, strict=False):
             for place, tile in enumerate(group):
                 _draw_tile(canvas, (left + place * STEP[0], top), tile)
@@ -146,10 +146,10 @@ def _draw_block(canvas: Image.Image, block: GridBlock, layout: _Layout, top: int
 
 
 def _draw_tile(canvas: Image.Image, corner: Corner, tile: GridTile) -> None:
-    drawing.paste_card(canvas, corner, CELL, tile.verdict, CAPTION)
-    picture = Image.fromarray(drawing.fit(tile.picture, TILE))
+    tiles.paste_card(canvas, corner, CELL, tile.verdict, CAPTION)
+    picture = Image.fromarray(tiles.fit(tile.picture, TILE))
     canvas.paste(picture, (corner[0] + PADDING, corner[1] + PADDING))
     colour = QUIET if tile.verdict == "neutral" else COLOURS[tile.verdict][0]
     place = (corner[0] + PADDING, corner[1] + CELL[1] - CAPTION + 3)
-    drawing.write(ImageDraw.Draw(canvas), place, tile.caption, 12, TILE, colour)
-    drawing.paste_mark(canvas, (corner[0] + CELL[0] - 15, corner[1] + 15), tile.verdict)
+    tiles.write(ImageDraw.Draw(canvas), place, tile.caption, 12, TILE, colour)
+    tiles.paste_mark(canvas, (corner[0] + CELL[0] - 15, corner[1] + 15), tile.verdict)

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw
 
-from sketchspace.answers import tiles as drawing
+from sketchspace.answers import tiles
 from sketchspace.answers.tiles import COLOURS, FRAME, INK, PAPER, QUIET, Corner, Pixels, Verdict
 from sketchspace.errors import UserError
 from sketchspace.files import write_bytes
@@ -80,7 +80,7 @@ def contact_sheet(rows: Sequence[SheetRow], title: str, columns: int | None = No
             f"the sheet would have {width} x {height} pixels; ask for fewer hits or fewer queries"
         )
     canvas = Image.new("RGB", (width, height), PAPER)
-    drawing.write(ImageDraw.Draw(canvas), (MARGIN, 36), title, 24, width - 2 * MARGIN)
+    tiles.write(ImageDraw.Draw(canvas), (MARGIN, 36), title, 24, width - 2 * MARGIN)
     top = HEADER
     for row, row_height in zip(rows, heights, strict=True):
         if top > HEADER:
@@ -120,9 +120,9 @@ class _Layout:
 
 def _draw_row(canvas: Image.Image, row: SheetRow, layout: _Layout, top: int) -> None:
     label = f"query: {row.true_class}" if row.true_class else "query"
-    _draw_panel(canvas, (MARGIN, top), drawing.fit(row.given, TILE), label, row.name)
+    _draw_panel(canvas, (MARGIN, top), tiles.fit(row.given, TILE), label, row.name)
     seen = (MARGIN + layout.seen[0], top + layout.seen[1])
-    _draw_panel(canvas, seen, drawing.fit_pixels(row.seen, TILE), "what the network saw", row.guess)
+    _draw_panel(canvas, seen, tiles.fit_pixels(row.seen, TILE), "what the network saw", row.guess)
     for place, tile in enumerate(row.tiles):
         line, column = divmod(place, layout.columns)
         corner = (MARGIN + layout.hits + column * STEP[0], top + line * STEP[1])
@@ -130,19 +130,19 @@ def _draw_row(canvas: Image.Image, row: SheetRow, layout: _Layout, top: int) -> 
 
 
 def _draw_panel(canvas: Image.Image, corner: Corner, picture: Pixels, label: str, note: str) -> None:
-    drawing.paste_panel(canvas, corner, CELL)
+    tiles.paste_panel(canvas, corner, CELL)
     canvas.paste(Image.fromarray(picture), (corner[0] + PADDING, corner[1] + PADDING))
     draw, left, top = ImageDraw.Draw(canvas), corner[0] + PADDING + 2, corner[1] + CELL[1] - CAPTION
-    drawing.write(draw, (left, top + 8), label, 15, TILE - 4)
-    drawing.write(draw, (left, top + 28), note, 13, TILE - 4, QUIET)
+    tiles.write(draw, (left, top + 8), label, 15, TILE - 4)
+    tiles.write(draw, (left, top + 28), note, 13, TILE - 4, QUIET)
 
 
 def _draw_hit(canvas: Image.Image, corner: Corner, tile: Tile, verdict: Verdict) -> None:
-    drawing.paste_card(canvas, corner, CELL, verdict, CAPTION)
-    canvas.paste(Image.fromarray(drawing.fit(tile.picture, TILE)), (corner[0] + PADDING, corner[1] + PADDING))
-    drawing.paste_mark(canvas, (corner[0] + CELL[0] - 17, corner[1] + 17), verdict)
+    tiles.paste_card(canvas, corner, CELL, verdict, CAPTION)
+    canvas.paste(Image.fromarray(tiles.fit(tile.picture, TILE)), (corner[0] + PADDING, corner[1] + PADDING))
+    tiles.paste_mark(canvas, (corner[0] + CELL[0] - 17, corner[1] + 17), verdict)
     draw, left, top = ImageDraw.Draw(canvas), corner[0] + PADDING + 2, corner[1] + CELL[1] - CAPTION
     colour = INK if verdict == "neutral" else COLOURS[verdict][0]
-    after = drawing.write(draw, (left, top + 8), f"{tile.rank}", 15, TILE - 4, QUIET) + 8
-    drawing.write(draw, (left + after, top + 8), tile.class_name, 15, TILE - 4 - after, colour)
-    drawing.write(draw, (left, top + 28), f"distance {tile.distance:.4g}", 13, TILE - 4, QUIET)
+    after = tiles.write(draw, (left, top + 8), f"{tile.rank}", 15, TILE - 4, QUIET) + 8
+    tiles.write(draw, (left + after, top + 8), tile.class_name, 15, TILE - 4 - after, colour)
+    tiles.write(draw, (left, top + 28), f"distance {tile.distance:.4g}", 13, TILE - 4, QUIET)

@@ -19,7 +19,7 @@ from sketchspace.encoder.metadata import CARD_FILE, EncoderCard
 from sketchspace.encoder.views import Mode
 from sketchspace.errors import UserError
 from sketchspace.files import sha256_of
-from sketchspace.gallery import indexed_items as items
+from sketchspace.gallery import indexed_items
 from sketchspace.gallery.contents import HASHED_FILES, VECTORS_FILE, unit_length
 from sketchspace.gallery.indexed_items import Item
 from sketchspace.gallery.metadata import INFO_FILE, GalleryInfo
@@ -90,7 +90,7 @@ def gallery_writer(folder: Path, export: Path, width: int) -> Iterator[GalleryWr
     for name in (MODEL_FILE, CARD_FILE):
         shutil.copyfile(export / name, folder / name)
     raw = folder / "vectors.raw"
-    with raw.open("wb") as rows, (folder / items.FILE_NAME).open("wb") as lines:
+    with raw.open("wb") as rows, (folder / indexed_items.FILE_NAME).open("wb") as lines:
         writer = GalleryWriter(folder, rows, lines)
         yield writer
     if not writer.count:
