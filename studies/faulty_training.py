@@ -27,12 +27,13 @@ from evaluation.votes import knn_leave_one_out
 from sketchspace import cli
 from sketchspace.errors import UserError
 from sketchspace.files import write_json
+from sketchspace.tables import columns
 from studies.examples import data_identity, load, open_encoders
 from studies.faulty.changes import KINDS, Changes, as_many_at_random
 from studies.faulty.marks import faulty_keys
 from studies.found_numbers import measured_once
 from studies.refine import refine
-from studies.tables import columns, rows_as_csv
+from studies.tables import rows_as_csv
 from tfrecords.dataset import DatasetFolder
 from training.tensorflow_import import import_tensorflow
 

@@ -23,9 +23,10 @@ from evaluation.plots.lines import Line, Words, save_lines
 from sketchspace import cli
 from sketchspace.errors import UserError
 from sketchspace.files import write_json
+from sketchspace.tables import columns
 from studies.examples import Encoder, Examples, data_identity, load, open_data, open_encoders
 from studies.found_numbers import measured_once
-from studies.tables import columns, rows_as_csv
+from studies.tables import rows_as_csv
 from tfrecords.dataset import DatasetFolder
 
 Ask = Callable[..., partial.Curve]
@@ -133,7 +134,7 @@ def table(found: Sequence[Found]) -> str:
     """Accuracy at each share, one line a run and mode, for people."""
     head = ["run", "mode", *(f"{percent} %" for percent in partial.PERCENTS)]
     return columns(
-        [head, *([line.run, line.mode, *(f"{100 * a:.1f}" for a in line.accuracy)] for line in found)], 2
+        [head, *([line.run, line.mode, *(f"{100 * a:.1f}" for a in line.accuracy)] for line in found)], (0, 1)
     )
 
 

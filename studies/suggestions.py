@@ -25,8 +25,8 @@ from sketchspace import cli
 from sketchspace.answers.grid import GridBlock, GridRow, GridTile, write_grid
 from sketchspace.errors import UserError
 from sketchspace.files import write_json
+from sketchspace.tables import columns
 from studies.examples import Encoder, Examples, drawn, load, open_data, open_encoders
-from studies.tables import columns
 
 FLAGS = flags.FLAGS
 if __name__ == "__main__":
@@ -75,7 +75,7 @@ def main(argv: list[str]) -> None:
     facts |= {"fingerprint": folder.manifest.fingerprint, "split": FLAGS.split}
     write_json(out.with_suffix(".json"), facts | {"seed": FLAGS.seed, **as_json(found, queries, examples)})
     rows = [[line.run, line.model, f"{100 * line.knn_3:.1f} %"] for line in found]
-    print(columns([["run", "model", "knn_3_accuracy"], *rows], 2))
+    print(columns([["run", "model", "knn_3_accuracy"], *rows], (0, 1)))
     print(f"wrote {out}")
 
 

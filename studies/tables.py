@@ -1,4 +1,4 @@
-"""Tables of a study: csv for programs, aligned columns for people."""
+"""Tables of a study as csv; `sketchspace.tables` has those for people."""
 
 from __future__ import annotations
 
@@ -18,21 +18,3 @@ def rows_as_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]
     writer.writerow(header)
     writer.writerows(rows)
     write_bytes(path, text.getvalue().encode())
-
-
-def columns(rows: Sequence[Sequence[str]], left: int = 1) -> str:
-    """Rows of texts as aligned lines: the first `left` columns to the left, numbers to the right.
-
-    >>> print(columns([["run", "accuracy"], ["a", "9.5"]]))
-    run  accuracy
-    a         9.5
-    """
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = (
-        "  ".join(
-            cell.ljust(width) if place < left else cell.rjust(width)
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in rows
-    )
-    return "\n".join(line.rstrip() for line in lines)

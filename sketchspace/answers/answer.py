@@ -14,6 +14,7 @@ from sketchspace.encoder.query import Query, drawings_of
 from sketchspace.errors import UserError, unknown_name
 from sketchspace.gallery.contents import Hit
 from sketchspace.gallery.gallery import Gallery
+from sketchspace.tables import columns
 
 GUESSES = 3
 
@@ -80,14 +81,10 @@ class Answer:
             names = (hit.class_name, hit.key) if hit.photo is None else (hit.photo, "")
             rows.append((f"{hit.rank}", f"{hit.distance:.4f}", printable(names[0]), printable(names[1])))
         verdicts = ["", *({None: "", True: "right", False: "wrong"}[self.is_right(hit)] for hit in self.hits)]
-        wide = [max(len(row[column]) for row in rows) for column in range(4)]
-        row_format = f"{{:>{wide[0]}}}  {{:>{wide[1]}}}  {{:<{wide[2]}}}  {{:<{wide[3]}}}  {{}}"
-        lines = [
-            row_format.format(*row, verdict).rstrip() for row, verdict in zip(rows, verdicts, strict=True)
-        ]
+        table = columns([(*row, verdict) for row, verdict in zip(rows, verdicts, strict=True)], (2, 3, 4))
         guess = ", ".join(map(str, self.guesses))
         head = f"{printable(self.query.name)}: {guess}" if guess else printable(self.query.name)
-        return "\n".join([head, *lines])
+        return f"{head}\n{table}"
 
 
 def answer(

@@ -23,9 +23,10 @@ from sketchspace import cli
 from sketchspace.answers.grid import GridBlock, GridRow, GridTile, write_grid
 from sketchspace.errors import UserError
 from sketchspace.files import write_json
+from sketchspace.tables import columns
 from studies.examples import drawn, open_encoders
 from studies.faulty.marks import HEADER, Suspects, gather
-from studies.tables import columns, rows_as_csv
+from studies.tables import rows_as_csv
 from tfrecords.dataset import DatasetFolder
 from training.tensorflow_import import import_tensorflow
 
