@@ -39,6 +39,7 @@ DEV = [
     "hypothesis>=6.150",
     "mypy>=1.18",
     "pytest>=9",
+    "pytest-xdist>=3.8",
     "ruff>=0.14",
     "scikit-image>=0.26",
     "scikit-learn>=1.8",

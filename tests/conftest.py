@@ -1,13 +1,51 @@
-"""Fixtures shared by all tests."""
+"""Fixtures shared by all tests, and how the suite runs on two workers."""
 
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+LONGEST_FIRST = (
+    "test_main_job",
+    "test_resume",
+    "test_package",
+    "test_models",
+    "test_training",
+    "test_paired_training",
+    "test_export",
+    "test_combined",
+)
+"""Files that take longest: begun first, they do not keep one worker busy at the end."""
+
+for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
+    # Two workers on two cores: more threads would wait for each other.
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        os.environ.setdefault(name, "1")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give the run a folder for temporary files: processes that tests kill cannot clean up after themselves."""
+    if not hasattr(config, "workerinput"):
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())
+        os.environ["TMPDIR"] = tempfile.tempdir = tempfile.mkdtemp(prefix="sketchspace-tests-")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Remove it."""
+    if not hasattr(config, "workerinput"):
+        shutil.rmtree(os.environ["TMPDIR"], ignore_errors=True)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first; within a file nothing changes."""
+    last = len(LONGEST_FIRST)
+    place = {name: number for number, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: place.get(item.path.stem, last))
 
 
 @pytest.fixture(scope="session")

@@ -205,8 +205,12 @@ def test_readme_names_only_flags_that_exist() -> None:
         "train.py": "train.py",
         "evaluate.py": "evaluate.py",
         "retrieve.py": "retrieve.py",
+        "-m sketchspace": "sketchspace/__main__.py",
     }.items():
-        known = set(re.findall(r'DEFINE_\w+\(\s*"(\w+)"', (ROOT / source).read_text()))
+        code = (ROOT / source).read_text()
+        if "adopt_module_key_flags" in code:
+            code += (ROOT / "sketchspace/__main__.py").read_text()
+        known = set(re.findall(r'DEFINE_\w+\(\s*"(\w+)"', code))
         for line in re.findall(rf"python {script}((?:[^\n`]|\\\n)*)", text):
             for flag in re.findall(r"--(?:no)?(\w+)", line.replace("\\\n", " ")):
                 assert flag in known, f"{script} has no --{flag}"
