@@ -29,16 +29,21 @@ for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREAD
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Give the run a folder for temporary files: processes that tests kill cannot clean up after themselves."""
+    """Give the run a temporary folder of its own, since processes that are killed leave things behind."""
     if not hasattr(config, "workerinput"):
-        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())
-        os.environ["TMPDIR"] = tempfile.tempdir = tempfile.mkdtemp(prefix="sketchspace-tests-")
+        scratch = tempfile.mkdtemp(prefix="sketchspace-tests-")
+        os.environ |= {"TMPDIR": scratch, "PYTEST_DEBUG_TEMPROOT": scratch}
+        tempfile.tempdir = scratch
 
 
-def pytest_unconfigure(config: pytest.Config) -> None:
-    """Remove it."""
-    if not hasattr(config, "workerinput"):
-        shutil.rmtree(os.environ["TMPDIR"], ignore_errors=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Remove it; after a failure it stays, to be looked at."""
+    if hasattr(session.config, "workerinput"):
+        return
+    if exitstatus in (pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED):
+        print(f"\ntemporary files of the failed tests are in {os.environ['TMPDIR']}")
+    else:
+        session.config.add_cleanup(lambda: shutil.rmtree(os.environ["TMPDIR"], ignore_errors=True))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
