@@ -54,10 +54,10 @@ def main(argv: list[str]) -> None:
 
 def measure_drawings(embedder: Embedder, folder: DatasetFolder, config: Config, out: Path) -> Report:
     """Classification, and retrieval where every drawing queries all others."""
-    examples = Examples(*folder.images(FLAGS.split)[:2])
+    read = folder.pictures(FLAGS.split, strokes=embedder.card.reads_strokes)
+    examples = Examples(read.images, read.labels)
     began = time.monotonic()
-    points = folder.strokes(FLAGS.split) if embedder.card.reads_strokes else None
-    encoded = embedder.encode(Drawings(examples.images, points))
+    encoded = embedder.encode(Drawings(read.images, read.strokes))
     origin = provenance(config, folder, len(examples.labels), time.monotonic() - began)
     if encoded.logits is None:
         raise UserError(f"{out.parent} is no classifier; expected an encoder with logits, such as sknet")

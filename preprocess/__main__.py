@@ -30,7 +30,7 @@ from preprocess.spec import DatasetSpec, Options
 from preprocess.splits import parse_splits
 from sketchspace import cli
 from sketchspace.errors import UserError
-from sketchspace.pictures.photos import FITS, PHOTO_AS
+from sketchspace.pictures import FITS, PHOTO_AS
 from tfrecords.dataset import DatasetFolder
 from tfrecords.manifest import Manifest
 

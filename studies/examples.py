@@ -18,7 +18,7 @@ from sketchspace.errors import UserError
 from sketchspace.files import read_json, sha256_of
 from sketchspace.sketch.raster import rasterize
 from sketchspace.sketch.strokes import Sketch
-from tfrecords.dataset import DatasetFolder, decode_image
+from tfrecords.dataset import DatasetFolder
 
 Floats = NDArray[np.float32]
 Images = NDArray[np.uint8]
@@ -57,17 +57,12 @@ def load(folder: DatasetFolder, split: str) -> Examples:
     manifest = folder.manifest
     if not manifest.num_examples(split):
         raise UserError(f"split '{split}' of {folder.path} is empty; choose another --split")
-    keys, labels, points, images = [], [], [], []
-    for record in folder.records(split):
-        if manifest.has_strokes and record.strokes is None:
-            raise UserError(f"record {record.key} has no strokes; make the data set again")
-        keys.append(record.key)
-        labels.append(record.label)
-        points.append(record.strokes)
-        if manifest.has_images:
-            images.append(decode_image(record, manifest.image_size))
-    strokes = [rows for rows in points if rows is not None] if manifest.has_strokes else None
-    return Examples(keys, np.array(labels, np.int32), strokes, np.stack(images) if images else None)
+    if manifest.has_images:
+        read = folder.pictures(split, strokes=manifest.has_strokes)
+        return Examples(read.keys, read.labels, read.strokes, read.images)
+    found = [(record.key, record.label) for record in folder.records(split)]
+    keys, labels = zip(*found, strict=True)
+    return Examples(list(keys), np.array(labels, np.int32), folder.strokes(split), None)
 
 
 def drawn(examples: Examples, item: int) -> Images:

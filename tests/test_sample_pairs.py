@@ -12,7 +12,8 @@ import pytest
 from numpy.typing import NDArray
 
 from preprocess.pipeline import build
-from preprocess.sources.sample_pairs import SPEC, WARES, find, photo, sketches, ware
+from preprocess.sample.pairs import WARES, photo, sketches, ware
+from preprocess.sources.sample_pairs import SPEC, find
 from preprocess.spec import Options
 from sketchspace.errors import UserError
 from sketchspace.sketch.raster import rasterize

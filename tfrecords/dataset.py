@@ -25,7 +25,7 @@ class Pictures:
     """Examples in memory: `images` uint8 `[n, size, size]` or `[n, size, size, 3]`, 255 paper.
 
     `labels` and `instances` int32 `[n]`; `domains` uint8 `[n]`, as `tfrecords.schema.DOMAINS` numbers them;
-    `keys`, `n` of them.
+    `keys`, `n` of them; `strokes`, where they were asked for, float32 `[points, 3]` each.
     """
 
     images: NDArray[np.uint8]
@@ -33,6 +33,7 @@ class Pictures:
     instances: NDArray[np.int32]
     domains: NDArray[np.uint8]
     keys: list[str]
+    strokes: list[NDArray[np.float32]] | None = None
 
 
 @dataclass(frozen=True)
@@ -73,10 +74,11 @@ class DatasetFolder:
         found = self.pictures(split)
         return found.images, found.labels, found.keys
 
-    def pictures(self, split: str, domain: str | None = None) -> Pictures:
-        """A split, or its sketches or photos alone, in memory and in stored order.
+    def pictures(self, split: str, domain: str | None = None, strokes: bool = False) -> Pictures:
+        """A split, or its sketches or photos alone, in memory and in stored order; with `strokes`, those too.
 
-        Raises `UserError` where the shards hold another number of records than the manifest says.
+        Raises `UserError` where the shards hold another number of records than the manifest says, and for a
+        record without strokes where they are asked for.
         """
         manifest, row = self.manifest, 0
         size, channels = manifest.image_size, manifest.channels
@@ -84,18 +86,21 @@ class DatasetFolder:
         images = np.empty((total, size, size, channels)[: 3 if channels == 1 else 4], np.uint8)
         numbers = np.empty((3, total), np.int32)
         keys: list[str] = []
+        points: list[NDArray[np.float32]] | None = [] if strokes else None
         for record in self._all(split):
             if domain in (None, record.domain) and row < total:
                 images[row] = decode_image(record, size, channels)
                 numbers[:, row] = record.label, record.instance, DOMAINS.index(record.domain)
                 keys.append(record.key)
+                if points is not None:
+                    points.append(self._strokes_of(record))
                 row += 1
         if row != total:
             raise UserError(
                 f"split '{split}' of {self.path} holds {row:,} {domain}s, its manifest says {total:,}; "
                 "make the data set again"
             )
-        return Pictures(images, numbers[0], numbers[1], numbers[2].astype(np.uint8), keys)
+        return Pictures(images, numbers[0], numbers[1], numbers[2].astype(np.uint8), keys, points)
 
     def shown(self, split: str, keys: Collection[str]) -> dict[str, NDArray[np.uint8]]:
         """Photos as people see them, uint8 `[size, size, 3]` by key, for those of `keys` that have one."""
@@ -121,12 +126,12 @@ class DatasetFolder:
 
         Raises `UserError` for a record without strokes, and as `images` does.
         """
-        drawings = []
-        for record in self._all(split):
-            if record.strokes is None or not len(record.strokes):
-                raise UserError(f"record {record.key} of {self.path} has no strokes; make the data set again")
-            drawings.append(record.strokes)
-        return drawings
+        return [self._strokes_of(record) for record in self._all(split)]
+
+    def _strokes_of(self, record: Record) -> NDArray[np.float32]:
+        if record.strokes is None or not len(record.strokes):
+            raise UserError(f"record {record.key} of {self.path} has no strokes; make the data set again")
+        return record.strokes
 
     def _all(self, split: str) -> Iterator[Record]:
         """A split's records; a `UserError` unless they are as many as the manifest says."""

@@ -9,6 +9,7 @@ from typing import Any
 from sketchspace.encoder.views import Mode, num_views
 from sketchspace.errors import UserError
 from sketchspace.files import read_json
+from sketchspace.pictures import FITS, PHOTO_AS
 from sketchspace.sketch.partial import LONG_STROKES
 
 SCHEMA_VERSION = 3
@@ -17,8 +18,6 @@ CARD_FILE = "encoder.json"
 MAX_IMAGE_SIZE = 1024
 MAX_POINTS = 100_000
 CHANNELS = (1, 3)
-PHOTO_AS = ("", "grey", "rgb", "edges")
-FITS = ("box", "keep")
 KINDS_OF_INPUT = (
     ("image",),
     ("length", "read_at", "strokes"),
@@ -37,9 +36,9 @@ class EncoderCard:
     `long_strokes` says; `simplify` tells whether it was trained on simplified drawings.
 
     Pictures have `channels` channels, 1 (grey) or 3 (RGB). `photo_as` says what a photo is turned into, one
-    of `PHOTO_AS` ("" for an encoder that was trained without photos), and `fit` how pictures are brought to
-    the square, one of `FITS`: the drawing cropped and fitted into a box, or the whole canvas kept. The
-    network sees a part of `input_size` x `input_size` pixels of them, or all where the two sizes are equal.
+    of `pictures.PHOTO_AS` ("" for an encoder that was trained without photos), and `fit` how pictures are
+    brought to the square, one of `pictures.FITS`. The network sees a part of `input_size` x `input_size`
+    pixels of them, or all where the two sizes are equal.
     """
 
     model: str
@@ -102,7 +101,7 @@ class EncoderCard:
             and type(self.simplify) is bool
             and type(self.channels) is int
             and self.channels in CHANNELS
-            and self.photo_as in PHOTO_AS
+            and self.photo_as in ("", *PHOTO_AS)
             and self.fit in FITS
             and _between(self.input_size, 8, self.image_size)
             and all(

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sketchspace.errors import UserError, unknown_name
+from sketchspace.pictures import FITS, PHOTO_AS
 from sketchspace.pictures.bitmaps import load_drawing, redrawn
 from sketchspace.pictures.decode import decode
 from sketchspace.pictures.edges import edge_map
@@ -18,8 +19,6 @@ from sketchspace.sketch.raster import drawing_room, line_width_of
 
 Pixels = NDArray[np.uint8]
 Box = tuple[slice, slice]
-PHOTO_AS = ("grey", "rgb", "edges")
-FITS = ("box", "keep")
 
 _FRAME = 4  # px at each side of a photo that say nothing of its background
 
