@@ -139,11 +139,17 @@ def test_gallery_answers_when_run_and_data_are_gone(job: Path) -> None:
 def test_a_model_of_strokes_goes_the_same_way(job: Path) -> None:
     """Its gallery is asked with the strokes of a drawing that is in it, and a study asks it too."""
     settings = ["units=24", "warmup_steps=10", "learning_rate=0.01"]
-    flags = ["--model=lstm", "--data=data/sample", "--run=runs/strokes", "--max_steps=150"]
+    flags = [
+        "--model=lstm",
+        "--data=data/sample",
+        "--run=runs/strokes",
+        "--max_steps=100",
+        "--steps_per_execution=1",
+    ]
     assert "warning" not in train(job, *flags, *(f"--set={text}" for text in settings)).lower()
     command(job, "evaluate.py", "--run=runs/strokes", "--nobaselines")
     metrics = json.loads((job / "runs/strokes/eval-test/metrics.json").read_text())
-    assert metrics["accuracy"] > 1.5 / 16, "150 steps are better than chance"
+    assert metrics["accuracy"] > 1.5 / 16, "a hundred steps are better than chance"
     command(job, "retrieve.py", "--run=runs/strokes", "--index=data/sample", "--gallery=galleries/strokes")
     record = next(DatasetFolder.open(job / "data/sample").records("test"))
     assert record.strokes is not None
@@ -165,7 +171,13 @@ def test_photos_are_found_by_drawing_them(job: Path) -> None:
     made = ["--dataset=sample_pairs", "--photo_as=edges", "--per_class=24", "--image_size=32"]
     command(job, "-m", "preprocess", *made, "--out=data/pairs")
     settings = ["width=0.25", "grouping=pairs:16", "warmup_steps=5"]
-    flags = ["--model=twin_resnet", "--data=data/pairs", "--run=runs/pairs", "--max_steps=60"]
+    flags = [
+        "--model=twin_resnet",
+        "--data=data/pairs",
+        "--run=runs/pairs",
+        "--max_steps=60",
+        "--steps_per_execution=1",
+    ]
     assert "warning" not in train(job, *flags, *(f"--set={text}" for text in settings)).lower()
     command(job, "evaluate.py", "--run=runs/pairs", "--nobaselines")
     metrics = json.loads((job / "runs/pairs/eval-test/metrics.json").read_text())
