@@ -64,7 +64,7 @@ WITH_TENSORFLOW = ("models", "learners", "training", "studies")
 FORBIDDEN = ("keras", "cloudpickle", "dill", "joblib", "marshal", "shelve", "pickle")
 MAX_FILE_LINES = 299
 MAX_FUNCTION_LINES = 40
-MAX_FILES_ON_A_FLOOR = 23
+MAX_FILES_ON_A_FLOOR = 21
 
 
 @cache

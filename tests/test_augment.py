@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from sketchspace.errors import UserError
-from training.augment import AUGMENTS, Affine, augment_named
+from training.augmentation.named import AUGMENTS, Affine, augment_named
 
 STILL = Affine(rotate=0, scale=1, stretch=1, shear=0, shift=0, flip=0)
 SEED = tf.constant([3, 4])

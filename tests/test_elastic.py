@@ -10,9 +10,16 @@ import pytest
 import tensorflow as tf
 
 from tests.test_augment import SEED, STILL, apply, pictures
-from training.affine import Affine
-from training.augment import augment_named
-from training.elastic import Warp, affine_places, bicubic_basis, displacements, neighbours, resample
+from training.augmentation.affine import Affine
+from training.augmentation.elastic import (
+    Warp,
+    affine_places,
+    bicubic_basis,
+    displacements,
+    neighbours,
+    resample,
+)
+from training.augmentation.named import augment_named
 
 UNBENT = Warp(**asdict(STILL), bend=0)
 

@@ -16,7 +16,7 @@ from tfrecords.model_inputs import Wanted
 from tfrecords.paired import Pairing, grouping_of
 from tfrecords.reader import IMAGES, TrainingInput, eval_batches, fixed_batches
 from tfrecords.sequences import count_longer
-from training.augment import augment_named
+from training.augmentation.named import augment_named
 from training.mixed_batches import Mixture
 from training.stage_data import evaluated_on, sources_of
 

@@ -13,7 +13,7 @@ from models.spec import ModelSpec, Stage
 from sketchspace.errors import UserError, unknown_name
 from tfrecords.dataset import DatasetFolder
 from tfrecords.paired import grouping_of
-from training.augment import AUGMENTS
+from training.augmentation.named import AUGMENTS
 from training.inputs import stage_grouping
 from training.optimizers import OPTIMIZERS, SCHEDULES
 from training.runs import SCHEMA_VERSION

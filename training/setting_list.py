@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from learners.settings import SETTINGS, described
 from models.meanings import MEANINGS
 from models.spec import ModelSpec, Stage
-from training.augment import AUGMENTS
+from training.augmentation.named import AUGMENTS
 from training.optimizers import OPTIMIZERS, SCHEDULES
 from training.recipe import SELECTIONS, STAGE_FIELDS, make_recipe
 

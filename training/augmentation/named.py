@@ -7,8 +7,8 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from sketchspace.errors import unknown_name
-from training.affine import Affine, Batch
-from training.elastic import Warp
+from training.augmentation.affine import Affine, Batch
+from training.augmentation.elastic import Warp
 
 PAIRS = Warp(
     rotate=10, scale=1.12, stretch=1.12, shear=0.08, shift=0.05, shared_flip=True,

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from training.affine import Affine
+from training.augmentation.affine import Affine
 
 
 @dataclass(frozen=True)
