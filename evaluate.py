@@ -10,6 +10,7 @@ from typing import Any
 
 from absl import flags
 
+from evaluation.class_names import match_classes
 from evaluation.paired import PairedReport, Side, evaluate_pairs
 from evaluation.paired_report import write_paired_report
 from evaluation.report import Examples, Report, evaluate, write_report
@@ -55,15 +56,25 @@ def main(argv: list[str]) -> None:
 def measure_drawings(embedder: Embedder, folder: DatasetFolder, config: Config, out: Path) -> Report:
     """Classification, and retrieval where every drawing queries all others."""
     read = folder.pictures(FLAGS.split, strokes=embedder.card.reads_strokes)
-    examples = Examples(read.images, read.labels)
+    classes = embedder.card.classes
+    if not classes:
+        raise UserError(f"{out.parent} is no classifier; expected an encoder with logits, such as sknet")
+    matched = match_classes(read.labels, folder.manifest.classes, classes)
+    if note := matched.note(len(read.labels)):
+        print(f"note: {note}", file=sys.stderr)
+    examples = Examples(read.images[matched.rows], matched.labels)
+    strokes = read.strokes and [read.strokes[row] for row in matched.rows]
     began = time.monotonic()
-    encoded = embedder.encode(Drawings(read.images, read.strokes))
+    encoded = embedder.encode(Drawings(examples.images, strokes))
     origin = provenance(config, folder, len(examples.labels), time.monotonic() - began)
+    origin |= {"classes_left_out": list(matched.unknown), "classes_without_drawings": list(matched.missing)}
     if encoded.logits is None:
         raise UserError(f"{out.parent} is no classifier; expected an encoder with logits, such as sknet")
-    classes, reference = folder.manifest.classes, None
+    reference = None
     if FLAGS.baselines and "train" in folder.manifest.counts:
-        reference = Examples(*folder.images("train")[:2])
+        train = folder.pictures("train")
+        known = match_classes(train.labels, folder.manifest.classes, classes)
+        reference = Examples(train.images[known.rows], known.labels)
     report = evaluate(examples, encoded.logits, encoded.embedding, classes, reference, FLAGS.baselines)
     write_report(report, out, origin)
     return report

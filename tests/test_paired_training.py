@@ -95,7 +95,9 @@ def data(tmp_path_factory) -> dict[str, Path]:
 
 
 def request(data: dict[str, Path], run: Path, set_: dict[str, str], **changes) -> Request:
-    return Request(NAME, data["shoes"], run, set_, save_steps=2, deterministic=True, **changes)
+    return Request(
+        NAME, data["shoes"], run, set_, save_steps=2, steps_per_execution=1, deterministic=True, **changes
+    )
 
 
 def mixed(data: dict[str, Path]) -> dict[str, str]:

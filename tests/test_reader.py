@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -16,6 +17,7 @@ from preprocess.spec import Options
 from sketchspace.errors import UserError
 from tests.ndjson_fixture import write_classes
 from tfrecords.dataset import DatasetFolder, decode_image
+from tfrecords.grouped import Grouping
 from training.tensorflow_import import import_tensorflow
 
 import_tensorflow("tensorflow_datasets")
@@ -224,3 +226,24 @@ def test_picture_of_another_size_stops_the_reading(folder: DatasetFolder) -> Non
     wrong = DatasetFolder(folder.path, dataclasses.replace(folder.manifest, image_size=32))
     with pytest.raises(tf.errors.InvalidArgumentError):
         take(eval_batches(wrong, "test", 4))
+
+
+@pytest.mark.parametrize("harm", ["empty", "shortened", "missing"])
+@pytest.mark.parametrize("grouping", [None, Grouping(3, 2)])
+def test_a_shard_of_another_size_is_named_before_the_first_step(folder, tmp_path, harm, grouping):
+    """A split is never read in part without a word, whichever way it is read."""
+    broken = DatasetFolder.open(Path(shutil.copytree(folder.path, tmp_path / "broken")))
+    shard = broken.shard_paths("train")[1]
+    data = shard.read_bytes()
+    shard.write_bytes(b"" if harm == "empty" else data[: len(data) // 2])
+    if harm == "missing":
+        shard.unlink()
+    says = "is missing" if harm == "missing" else f"the manifest says {len(data):,}"
+    with pytest.raises(UserError, match=says) as told:
+        TrainingInput(broken, 6, seed=1, grouping=grouping)
+    assert shard.name in str(told.value)
+    for read in (broken.images, broken.strokes, lambda split: list(broken.records(split))):
+        with pytest.raises(UserError, match=says):
+            read("train")
+    with pytest.raises(UserError, match=says):
+        eval_batches(broken, "train", 6)

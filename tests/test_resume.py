@@ -125,7 +125,7 @@ def test_the_mean_image_is_taken_once_and_kept(request_of, monkeypatch):
 
 
 def test_steps_per_execution_changes_nothing(request_of, whole):
-    request = request_of(steps_per_execution=1, deterministic=True)
+    request = request_of(steps_per_execution=4, deterministic=True)
     train(request)
     assert same(weights_of(request.run), weights_of(whole))
 

@@ -57,6 +57,10 @@ def toy(monkeypatch):
     monkeypatch.setattr(session, "export_run", quick_export)
 
 
+QUICK = {"save_steps": 4, "steps_per_execution": 1}
+"""One step a call of the graph, which is drawn up sooner; tests of several steps ask for them."""
+
+
 class Accident(Exception):
     """Stands for a kill at a certain line."""
 
@@ -84,10 +88,10 @@ def prepared_runs() -> tuple[Path, Path]:
         patch.setitem(MODELS, toy_model.NAME, toy_model.LISTED)
         patch.setattr("training.inputs.input_rate", lambda source: 1000.0)
         patch.setattr(session, "export_run", quick_export)
-        train(Request("toy", data, folder / "whole", save_steps=4, deterministic=True))
+        train(Request("toy", data, folder / "whole", **QUICK, deterministic=True))
         stop_at(patch, State, "save", 2, after=True)
         with pytest.raises(Accident):
-            train(Request("toy", data, folder / "half", save_steps=4, deterministic=True))
+            train(Request("toy", data, folder / "half", **QUICK, deterministic=True))
     return folder / "whole", folder / "half"
 
 
@@ -124,9 +128,7 @@ def request_of(data, tmp_path):
     """A request for the toy model; keyword arguments change it, `set_` is what --set takes."""
 
     def make(set_: dict[str, str] | None = None, **changes) -> Request:
-        return dataclasses.replace(
-            Request("toy", data, tmp_path / "run", set_ or {}, save_steps=4), **changes
-        )
+        return dataclasses.replace(Request("toy", data, tmp_path / "run", set_ or {}, **QUICK), **changes)
 
     return make
 

@@ -54,11 +54,19 @@ class DatasetFolder:
         return f"python train.py --model={model} --data={self.path} --run=runs/{model}"
 
     def shard_paths(self, split: str) -> list[Path]:
-        """Paths of a split's shards in order; a missing shard is a `UserError`."""
+        """Paths of a split's shards in order; a missing shard, or one of another size, is a `UserError`.
+
+        Every reader begins here, so none reads a part of a split without a word.
+        """
         paths = [self.path / name for name in self.manifest.shard_files(split)]
         for path in paths:
             if not path.is_file():
                 raise UserError(f"shard {path} is missing; make the data set again")
+            size, expected = path.stat().st_size, self.manifest.shards[path.name]["bytes"]
+            if size != expected:
+                raise UserError(
+                    f"{path}: {size:,} bytes, the manifest says {expected:,}; make the data set again"
+                )
         return paths
 
     def records(self, split: str) -> Iterator[Record]:

@@ -111,6 +111,7 @@ class TrainingInput:
 
     def __post_init__(self) -> None:
         self.wanted.check(self.folder.manifest, self.folder.path)
+        self.folder.shard_paths(self.split)  # here, where what is wrong is said in a sentence of ours
         total = self.folder.manifest.num_examples(self.split)
         if self.grouping is None and self.batch_size > total:
             raise UserError(
