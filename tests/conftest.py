@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import tempfile
@@ -34,16 +35,15 @@ def pytest_configure(config: pytest.Config) -> None:
         scratch = tempfile.mkdtemp(prefix="sketchspace-tests-")
         os.environ |= {"TMPDIR": scratch, "PYTEST_DEBUG_TEMPROOT": scratch}
         tempfile.tempdir = scratch
+        atexit.register(shutil.rmtree, scratch, ignore_errors=True)
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Remove it; after a failure it stays, to be looked at."""
-    if hasattr(session.config, "workerinput"):
-        return
-    if exitstatus in (pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED):
+    """After a failure it stays, to be looked at."""
+    failed = exitstatus in (pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED)
+    if failed and not hasattr(session.config, "workerinput"):
+        atexit.unregister(shutil.rmtree)
         print(f"\ntemporary files of the failed tests are in {os.environ['TMPDIR']}")
-    else:
-        session.config.add_cleanup(lambda: shutil.rmtree(os.environ["TMPDIR"], ignore_errors=True))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -72,10 +72,11 @@ def test_it_answers_where_nothing_else_is_installed(wheel, tmp_path):
         (tmp_path / "photos" / f"{name}.png").write_bytes(png_of(drawing(name, number), 64))
     (tmp_path / "sketch.png").write_bytes(png_of(drawing("cross", 9), 120))
     write_run(tmp_path / "run", "0123")
-    succeed(sys.executable, "-m", "venv", "env", cwd=tmp_path)
+    succeed(sys.executable, "-m", "venv", "--without-pip", "env", cwd=tmp_path)
     python = tmp_path / "env" / "bin" / "python"
-    succeed(python, "-m", "pip", "install", "--quiet", "--no-compile", wheel, cwd=tmp_path)
-    installed = succeed(python, "-m", "pip", "list", "--format=json", cwd=tmp_path)
+    pip = (sys.executable, "-m", "pip", "--python", python)
+    succeed(*pip, "install", "--quiet", "--no-compile", wheel, cwd=tmp_path)
+    installed = succeed(*pip, "list", "--format=json", cwd=tmp_path)
     names = {package["name"].lower() for package in json.loads(installed)}
     assert "sketchspace" in names and not names & {"tensorflow", "tf-keras", "matplotlib", "keras"}
     top = {path.name for path in next((tmp_path / "env" / "lib").glob("python*/site-packages")).iterdir()}

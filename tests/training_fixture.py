@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -57,7 +58,7 @@ def toy(monkeypatch):
     monkeypatch.setattr(session, "export_run", quick_export)
 
 
-QUICK = {"save_steps": 4, "steps_per_execution": 1}
+QUICK: dict[str, Any] = {"save_steps": 4, "steps_per_execution": 1}
 """One step a call of the graph, which is drawn up sooner; tests of several steps ask for them."""
 
 
