@@ -207,7 +207,6 @@ class DatasetSpec:
     index: Callable[[Chunk, Options], Index]
     read: Callable[[bytes, Origin, Options], Record]
     has_strokes: bool = True
-    has_photos: bool = False
     annotate: Callable[[Found, Kept, Options], dict[str, Any]] | None = None
     needs_source: bool = True
     defaults: dict[str, Any] = field(default_factory=dict)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from preprocess.pipeline import build
 from preprocess.sample.pairs import WARES, photo, sketches, ware
-from preprocess.sources.sample_pairs import SPEC, find
+from preprocess.sources.sample_pairs import find
 from preprocess.spec import Options
 from sketchspace.errors import UserError
 from sketchspace.sketch.raster import rasterize
@@ -116,4 +116,3 @@ def test_wrong_use_is_one_clear_line(tmp_path: Path) -> None:
         find([tmp_path], Options(), tmp_path)
     with pytest.raises(UserError, match="unknown sample class 'sho'; did you mean 'shoe'"):
         ware("sho", 0, 0)
-    assert SPEC.has_photos

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocess.sources.published_files import SPLITS, validation_objects
+from preprocess.sources.published_files import SPLITS, with_validation
 from preprocess.spec import (
     Bad,
     Chunk,
@@ -90,8 +90,7 @@ def _unpacked(
     drawings: dict[tuple[str, str, str], NDArray[Any]], chairs: list[str], options: Options, scratch: Path
 ) -> tuple[PictureFile, ...]:
     numbers = {name: number for number, name in enumerate(sorted(chairs))}
-    train = {numbers[name] for split, name, _ in drawings if split == "train"}
-    held = validation_objects(WORD, train, options)
+    splits = with_validation(WORD, ((numbers[name], SPLITS[kind]) for kind, name, _ in drawings), options)
     found = []
     for place, ((kind, name, turn), points) in enumerate(sorted(drawings.items(), key=lambda item: item[0])):
         path, key = scratch / f"{place:05d}.points", f"{kind}/{name}_{turn}"
@@ -99,8 +98,8 @@ def _unpacked(
             shape = "x".join(map(str, points.shape))
             raise UserError(f"the drawing /{key} holds {points.dtype} {shape}, expected numbers [points, 3]")
         path.write_bytes(points.astype("<f4").tobytes())
-        split = 1 if kind == "train" and numbers[name] in held else SPLITS[kind]
-        found.append(PictureFile(path, key, key, 0, numbers[name], split))
+        number = numbers[name]
+        found.append(PictureFile(path, key, key, 0, number, splits[number, SPLITS[kind]]))
     return tuple(found)
 
 

@@ -22,7 +22,7 @@ from PIL import Image
 from preprocess.classes import choose_classes, clean_name
 from preprocess.sources.archives import Listed, list_files, unpack
 from preprocess.sources.paired_files import PHOTO, SKETCH
-from preprocess.sources.published_files import validation_objects
+from preprocess.sources.published_files import with_validation
 from preprocess.spec import SPLIT_NAMES, Bad, Chunk, Found, Options, PictureFile, drop
 from preprocess.splits import SPLIT_FOLDERS
 from sketchspace.errors import UserError
@@ -183,15 +183,14 @@ def _pictures(
 ) -> tuple[PictureFile, ...]:
     """The pictures of a class; objects get numbers in the order of their names."""
     numbers = {name: number for number, name in enumerate(sorted({name for _, name in places}, key=_natural))}
-    train = [number for (split, _), number in numbers.items() if split == 0]
-    held = validation_objects(word, train, options)
+    splits = with_validation(word, ((number, split) for (split, _), number in numbers.items()), options)
     found = []
     for place, name in places:
         number = numbers[name]
         kind = "photo" if place.domain == PHOTO else "sketch"
         given = f"{SPLIT_NAMES[place.split]}/" if place.split >= 0 else ""
         key = f"{given}{kind}/{word}/{PurePosixPath(place.file.origin).name}"
-        split = 1 if number in held else place.split
+        split = splits[number, place.split]
         found.append(PictureFile(next(paths), place.file.origin, key, place.domain, number, split))
     return tuple(found)
 

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from preprocess.sources.archives import Listed, list_files
-from preprocess.spec import Options
+from preprocess.spec import SPLIT_NAMES, Options
 
-SPLITS = {"train": 0, "test": 2}
+SPLITS = {name: SPLIT_NAMES.index(name) for name in ("train", "test")}
 """The published splits, and their numbers in `SPLIT_NAMES`."""
+VALIDATION = SPLIT_NAMES.index("validation")
 
 
 def listed_files(sources: list[Path]) -> Iterator[tuple[str, Listed]]:
@@ -39,7 +40,20 @@ def source_of(file: Listed) -> tuple[Path, str]:
     return file.path, file.origin
 
 
-def validation_objects(word: str, numbers: Iterable[int], options: Options) -> set[int]:
-    """The share of the published training objects that is for validation, drawn by seed."""
-    ranked = sorted(numbers, key=lambda number: options.rank(f"{word}/{number}"))
-    return set(ranked[: round(options.validation_share * len(ranked))])
+def with_validation(
+    word: str, published: Iterable[tuple[int, int]], options: Options
+) -> dict[tuple[int, int], int]:
+    """The split of every object of a class, where some of the published training objects are for validation.
+
+    `published` is pairs of an object's number and its published split, as `SPLIT_NAMES` numbers them, -1 for
+    none; a pair may come often. The answer has each pair once. Validation takes `options.validation_share` of
+    the training objects, drawn by seed; all others stay where they are.
+    """
+    pairs = set(published)
+    train = [number for number, split in pairs if split == SPLITS["train"]]
+    train.sort(key=lambda number: options.rank(f"{word}/{number}"))
+    held = set(train[: round(options.validation_share * len(train))])
+    return {
+        (number, split): VALIDATION if split == SPLITS["train"] and number in held else split
+        for number, split in pairs
+    }

@@ -17,7 +17,7 @@ from preprocess.classes import choose_classes
 from preprocess.sources import paired_files
 from preprocess.sources.archives import Listed, unpack
 from preprocess.sources.paired_files import with_edges
-from preprocess.sources.published_files import SPLITS, listed_files, source_of, validation_objects
+from preprocess.sources.published_files import SPLITS, listed_files, source_of, with_validation
 from preprocess.sources.qmul_tables import (
     Annotation,
     check_belongs,
@@ -146,14 +146,14 @@ def _chunk(word: str, files: _Files, tables: Tables, options: Options, scratch: 
     """All pictures of a set; photos that are shown as edges have their edge maps with them."""
     if options.photo_as == "edges":
         files = _edged(word, files, tables, scratch)
-    held = validation_objects(word, _numbers(files, "images", "train"), options)
+    shown = sorted((role, file) for role, file in files.items() if role.kind in _KINDS)
+    splits = with_validation(word, ((role.number, SPLITS[role.split]) for role, _ in shown), options)
     pictures = []
-    for role, file in sorted(files.items()):
-        if role.kind in _KINDS:
-            split = 1 if role.split == "train" and role.number in held else SPLITS[role.split]
-            key = f"{word}/{role.kind}/{role.number}"
-            domain = _KINDS.index(role.kind)
-            pictures.append(PictureFile(file.path, file.origin, key, domain, role.number, split))
+    for role, file in shown:
+        split = splits[role.number, SPLITS[role.split]]
+        key = f"{word}/{role.kind}/{role.number}"
+        domain = _KINDS.index(role.kind)
+        pictures.append(PictureFile(file.path, file.origin, key, domain, role.number, split))
     return Chunk(scratch, word, word, pictures=tuple(pictures))
 
 
@@ -201,7 +201,6 @@ SPEC = DatasetSpec(
     index=paired_files.index,
     read=paired_files.read,
     has_strokes=False,
-    has_photos=True,
     annotate=annotate,
     defaults={"fit": "keep"},
 )

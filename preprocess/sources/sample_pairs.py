@@ -65,7 +65,6 @@ SPEC = DatasetSpec(
     index=index,
     read=read,
     has_strokes=False,
-    has_photos=True,
     needs_source=False,
     defaults={"splits": "0.6,0.15,0.25", "per_class": 120},
 )

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from preprocess.sources import paired_files
 from preprocess.sources.archives import Listed, unpack
-from preprocess.sources.published_files import SPLITS, listed_files, source_of, validation_objects
+from preprocess.sources.published_files import SPLITS, listed_files, source_of, with_validation
 from preprocess.spec import Bad, Chunk, DatasetSpec, Found, Options, PictureFile
 from sketchspace.errors import UserError
 
@@ -66,13 +66,12 @@ def _numbered(
     if len(numbers) < len({(p.split, p.name) for p in pictures}):
         both = {p.name for p in pictures if p.split == 0} & {p.name for p in pictures if p.split}
         raise UserError(f"photo {min(both)} is in train and in test; get the data again")
-    held = validation_objects(word, {numbers[p.name] for p in pictures if p.split == 0}, options)
+    splits = with_validation(word, ((numbers[p.name], p.split) for p in pictures), options)
     found = []
     for p, path in zip(pictures, paths, strict=True):
         number = numbers[p.name]
-        split = 1 if p.split == 0 and number in held else p.split
         key = f"{word}/{p.name}" + (f"_{p.turn}" if p.turn else "")
-        found.append(PictureFile(path, p.file.origin, key, p.domain, number, split))
+        found.append(PictureFile(path, p.file.origin, key, p.domain, number, splits[number, p.split]))
     return tuple(found)
 
 
@@ -137,7 +136,6 @@ def _spec(name: str, word: str) -> DatasetSpec:
         index=paired_files.index,
         read=paired_files.read,
         has_strokes=False,
-        has_photos=True,
         defaults={"fit": "keep"},
     )
 

@@ -16,6 +16,5 @@ SPEC = DatasetSpec(
     index=paired_files.index,
     read=paired_files.read,
     has_strokes=False,
-    has_photos=True,
     defaults={"fit": "keep"},
 )
