@@ -15,8 +15,8 @@ import json
 import sys
 
 import torch
-from step_server import answer_steps, repeated  # beside this file, which is run by its path
 from torch import nn
+from torch_steps import serve_training  # beside this file, which is run by its path
 
 
 class Classifier(nn.Module):
@@ -43,22 +43,8 @@ def serve(settings: dict) -> None:
         torch.set_num_threads(settings["intra"])
     torch.manual_seed(0)
     model = Classifier(settings).train()
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     points = torch.randn(settings["batch_size"], settings["time"], 3)
-    labels = torch.randint(0, settings["classes"], (settings["batch_size"],))
-    lower = settings["precision"] == "mixed_bfloat16"
-
-    def step() -> float:
-        optimizer.zero_grad()
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=lower):
-            loss = nn.functional.cross_entropy(model(points), labels)
-        loss.backward()
-        optimizer.step()
-        return loss.item()
-
-    step()
-    parameters = sum(weight.numel() for weight in model.parameters())
-    answer_steps(repeated(step), {"parameters": parameters, "version": f"PyTorch {torch.__version__}"})
+    serve_training(model, points, settings["classes"], settings["precision"])
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.training_worker import Steps, serve
+from benchmarks.training_worker import Steps, executed, parameters, serve
 from training.tensorflow_import import import_tensorflow
 
 EXECUTIONS = 2
@@ -34,16 +34,8 @@ def start(settings: dict) -> tuple[Steps, dict]:
     learner = compile_learner(_encoder(settings), Stage(batch_size=settings["batch_size"]), config)
     iterator = iter(_batches(settings))
     function = learner.make_train_function()
-
-    def make(steps: int) -> int:
-        calls = -(-steps // EXECUTIONS)
-        for _ in range(calls):
-            numbers = function(iterator)
-        float(numbers["loss"])
-        return calls * EXECUTIONS
-
-    counts = [weight.shape.num_elements() for weight in learner.encoder.trainable_weights]
-    return make, {"version": f"TensorFlow {tf.__version__}", "parameters": int(sum(counts))}
+    facts = {"version": f"TensorFlow {tf.__version__}", "parameters": parameters(learner.encoder)}
+    return executed(lambda: function(iterator), EXECUTIONS), facts
 
 
 def _encoder(settings: dict):

@@ -14,8 +14,8 @@ import json
 import sys
 
 import torch
-from step_server import answer_steps, repeated  # beside this file, which is run by its path
 from torch import nn
+from torch_steps import serve_training  # beside this file, which is run by its path
 
 BLOCKS = (64, 128, 128, 256)
 
@@ -40,22 +40,8 @@ def serve(settings: dict) -> None:
     torch.manual_seed(0)
     size, classes, count = settings["image_size"], settings["classes"], settings["batch_size"]
     model = network(size, settings["width"], classes).to(memory_format=torch.channels_last).train()
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     images = torch.rand(count, 1, size, size).to(memory_format=torch.channels_last)
-    labels = torch.randint(0, classes, (count,))
-    lower = settings["precision"] == "mixed_bfloat16"
-
-    def step() -> float:
-        optimizer.zero_grad()
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=lower):
-            loss = nn.functional.cross_entropy(model(images), labels)
-        loss.backward()
-        optimizer.step()
-        return loss.item()
-
-    step()
-    parameters = sum(weight.numel() for weight in model.parameters())
-    answer_steps(repeated(step), {"parameters": parameters, "version": f"PyTorch {torch.__version__}"})
+    serve_training(model, images, classes, settings["precision"])
 
 
 if __name__ == "__main__":

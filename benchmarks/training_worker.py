@@ -39,17 +39,26 @@ def start(settings: dict) -> tuple[Steps, dict]:
     iterator = iter(strategy.experimental_distribute_dataset(data))
     # What `fit` calls for every execution; the calls around it are not measured.
     function = learner.make_train_function()
-    executions = settings["steps_per_execution"]
+    make = executed(lambda: function(iterator), settings["steps_per_execution"])
+    return make, facts | {"parameters": parameters(learner.encoder)}
+
+
+def executed(execute: Callable[[], dict], steps_each: int) -> Steps:
+    """`make` for a function that makes `steps_each` steps a call; the last call's loss is waited for."""
 
     def make(steps: int) -> int:
-        calls = -(-steps // executions)
+        calls = -(-steps // steps_each)
         for _ in range(calls):
-            numbers = function(iterator)
+            numbers = execute()
         float(numbers["loss"])
-        return calls * executions
+        return calls * steps_each
 
-    counts = [weight.shape.num_elements() for weight in learner.encoder.trainable_weights]
-    return make, facts | {"parameters": int(sum(counts))}
+    return make
+
+
+def parameters(encoder) -> int:
+    """How many numbers an encoder learns."""
+    return int(sum(weight.shape.num_elements() for weight in encoder.trainable_weights))
 
 
 def _learner(settings: dict, strategy):
