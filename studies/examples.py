@@ -60,9 +60,9 @@ def load(folder: DatasetFolder, split: str) -> Examples:
     if manifest.has_images:
         read = folder.pictures(split, strokes=manifest.has_strokes)
         return Examples(read.keys, read.labels, read.strokes, read.images)
-    found = [(record.key, record.label) for record in folder.records(split)]
-    keys, labels = zip(*found, strict=True)
-    return Examples(list(keys), np.array(labels, np.int32), folder.strokes(split), None)
+    found = [(record.key, record.label, folder.strokes_of(record)) for record in folder.whole(split)]
+    keys, labels, points = zip(*found, strict=True)
+    return Examples(list(keys), np.array(labels, np.int32), list(points), None)
 
 
 def drawn(examples: Examples, item: int) -> Images:

@@ -242,7 +242,11 @@ def test_a_shard_of_another_size_is_named_before_the_first_step(folder, tmp_path
     with pytest.raises(UserError, match=says) as told:
         TrainingInput(broken, 6, seed=1, grouping=grouping)
     assert shard.name in str(told.value)
-    for read in (broken.images, broken.strokes, lambda split: list(broken.records(split))):
+    for read in (
+        broken.images,
+        lambda split: list(broken.whole(split)),
+        lambda split: list(broken.records(split)),
+    ):
         with pytest.raises(UserError, match=says):
             read("train")
     with pytest.raises(UserError, match=says):

@@ -25,6 +25,7 @@ from tests.ndjson_fixture import small_dataset
 from tfrecords.dataset import DatasetFolder
 from tfrecords.manifest import Manifest
 from tfrecords.png import decode_png, encode_png
+from tfrecords.record_index import RecordIndex
 from tfrecords.schema import Record, parse, serialize
 from tfrecords.wire import encode_example, frame
 from tfrecords.writer import finished_shard, shard_name, write_shard
@@ -229,8 +230,18 @@ def test_images_notice_a_manifest_with_other_counts(copy: Path) -> None:
     manifest = Manifest.load(copy)
     for count in (14, 16):
         dataclasses.replace(manifest, counts={**manifest.counts, "test": {"sketch": count}}).save(copy)
-        with pytest.raises(UserError, match=f"holds 15 records, its manifest says {count}"):
-            DatasetFolder.open(copy).images("test")
+        for read in (lambda folder: folder.images("test"), lambda folder: RecordIndex.of(folder, "test")):
+            with pytest.raises(UserError, match=f"holds 15 records, its manifest says {count}"):
+                read(DatasetFolder.open(copy))
+
+
+def test_an_index_names_the_record_that_is_none_of_the_schema(copy: Path) -> None:
+    folder = DatasetFolder.open(copy)
+    [shard] = folder.shard_paths("test")
+    shard.write_bytes(data := frame(encode_example({"key": b"alone"})))
+    folder.manifest.shards[shard.name]["bytes"] = len(data)
+    with pytest.raises(UserError, match=f"{shard.name}: record 0 cannot be read .*domain is nothing"):
+        RecordIndex.of(folder, "test")
 
 
 def test_isal_streams_are_plain_zlib() -> None:

@@ -47,6 +47,10 @@ def folder(tmp_path_factory) -> DatasetFolder:
     return DatasetFolder.open(write_dataset(tmp_path_factory.mktemp("set") / "set", made, split="train"))
 
 
+def strokes_of(folder):
+    return [record.strokes for record in folder.records("train")]
+
+
 def padded(drawings):
     steps = max(len(points) for points in drawings)
     return np.stack([np.pad(points, [(0, steps - len(points)), (0, 0)]) for points in drawings])
@@ -57,7 +61,7 @@ def padded(drawings):
 def test_a_batch_holds_each_drawing_as_it_is_limited_alone(folder, long_strokes, max_points):
     wanted = Wanted(STROKES, max_points, long_strokes)
     [batch] = eval_batches(folder, "train", 100, wanted)
-    expected = [limit_points(points, max_points, long_strokes) for points in folder.strokes("train")]
+    expected = [limit_points(points, max_points, long_strokes) for points in strokes_of(folder)]
     np.testing.assert_array_equal(batch["strokes"], padded(expected))
     np.testing.assert_array_equal(batch["length"], [len(points) for points in expected])
     np.testing.assert_array_equal(batch["read_at"], [len(points) - 1 for points in expected])
@@ -91,13 +95,13 @@ def test_the_first_points_end_a_stroke_and_leave_the_drawing_alone():
 
 
 def test_longer_drawings_are_counted(folder):
-    lengths = [len(points) for points in folder.strokes("train")]
+    lengths = [len(points) for points in strokes_of(folder)]
     assert count_longer(folder, "train", 20) == sum(length > 20 for length in lengths) > 0
 
 
 def test_snapshots_are_pictures_of_the_drawing_so_far(folder):
     [batch] = eval_batches(folder, "train", 100, Wanted(SNAPSHOTS, snapshots=4))
-    for row, points in enumerate(folder.strokes("train")):
+    for row, points in enumerate(strokes_of(folder)):
         ups = np.flatnonzero(points[:, 2])
         at = batch["snapshot_at"][row].numpy()
         assert at[-1] == len(points) - 1

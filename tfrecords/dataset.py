@@ -74,6 +74,29 @@ class DatasetFolder:
         for path in self.shard_paths(split):
             yield from shard_records(path)
 
+    def whole(self, split: str) -> Iterator[Record]:
+        """As `records`, a `UserError` at the end unless they are as many as the manifest says; never more."""
+        total, count = self.manifest.num_examples(split), 0
+        for count, record in enumerate(self.records(split), 1):
+            if count <= total:
+                yield record
+        self.check_count(split, count)
+
+    def check_count(self, split: str, count: int, domain: str | None = None) -> None:
+        """Raise `UserError` unless a split has `count` records, or so many of a domain, by the manifest."""
+        total = self.manifest.num_examples(split, domain)
+        if count != total:
+            raise UserError(
+                f"split '{split}' of {self.path} holds {count:,} {f'{domain}s' if domain else 'records'}, "
+                f"its manifest says {total:,}; make the data set again"
+            )
+
+    def strokes_of(self, record: Record) -> NDArray[np.float32]:
+        """The strokes of one of the folder's records, as in `Record`; a record without is a `UserError`."""
+        if record.strokes is None or not len(record.strokes):
+            raise UserError(f"record {record.key} of {self.path} has no strokes; make the data set again")
+        return record.strokes
+
     def images(self, split: str) -> tuple[NDArray[np.uint8], NDArray[np.int32], list[str]]:
         """A split in memory: images uint8 `[n, size, size]` (255 paper), labels int32 `[n]`, keys.
 
@@ -90,24 +113,20 @@ class DatasetFolder:
         """
         manifest, row = self.manifest, 0
         size, channels = manifest.image_size, manifest.channels
-        total = manifest.num_examples(split) if domain is None else manifest.counts[split].get(domain, 0)
+        total = manifest.num_examples(split, domain)
         images = np.empty((total, size, size, channels)[: 3 if channels == 1 else 4], np.uint8)
         numbers = np.empty((3, total), np.int32)
         keys: list[str] = []
         points: list[NDArray[np.float32]] | None = [] if strokes else None
-        for record in self._all(split):
+        for record in self.whole(split):
             if domain in (None, record.domain) and row < total:
                 images[row] = decode_image(record, size, channels)
                 numbers[:, row] = record.label, record.instance, DOMAINS.index(record.domain)
                 keys.append(record.key)
                 if points is not None:
-                    points.append(self._strokes_of(record))
+                    points.append(self.strokes_of(record))
                 row += 1
-        if row != total:
-            raise UserError(
-                f"split '{split}' of {self.path} holds {row:,} {domain}s, its manifest says {total:,}; "
-                "make the data set again"
-            )
+        self.check_count(split, row, domain)
         return Pictures(images, numbers[0], numbers[1], numbers[2].astype(np.uint8), keys, points)
 
     def shown(self, split: str, keys: Collection[str]) -> dict[str, NDArray[np.uint8]]:
@@ -129,36 +148,17 @@ class DatasetFolder:
             raise UserError(f"{file}: triplets are not by split and class; make the data set again")
         return found
 
-    def strokes(self, split: str) -> list[NDArray[np.float32]]:
-        """The strokes of a split in the order of `images`: float32 `[points, 3]` each, as in `Record`.
-
-        Raises `UserError` for a record without strokes, and as `images` does.
-        """
-        return [self._strokes_of(record) for record in self._all(split)]
-
-    def _strokes_of(self, record: Record) -> NDArray[np.float32]:
-        if record.strokes is None or not len(record.strokes):
-            raise UserError(f"record {record.key} of {self.path} has no strokes; make the data set again")
-        return record.strokes
-
-    def _all(self, split: str) -> Iterator[Record]:
-        """A split's records; a `UserError` unless they are as many as the manifest says."""
-        total, count = self.manifest.num_examples(split), 0
-        for count, record in enumerate(self.records(split), 1):
-            if count <= total:
-                yield record
-        if count != total:
-            raise UserError(
-                f"split '{split}' of {self.path} holds {count:,} records, its manifest says {total:,}; "
-                "make the data set again"
-            )
-
 
 def shard_records(path: Path) -> Iterator[Record]:
     """Yield one shard's records; what cannot be read is a `UserError` naming the record."""
+    return (record for record, _ in sized_records(path))
+
+
+def sized_records(path: Path) -> Iterator[tuple[Record, int]]:
+    """As `shard_records`, each record with how many bytes it has without the frame around it."""
     for index, data in enumerate(read_records(path)):
         try:
-            yield parse(data)
+            yield parse(data), len(data)
         except ValueError as error:
             raise UserError(
                 f"{path}: record {index} cannot be read ({error}); make the data set again"

@@ -70,11 +70,12 @@ class Manifest:
         """How many classes the labels run over."""
         return len(self.classes)
 
-    def num_examples(self, split: str) -> int:
-        """Examples of a split over all domains; an unknown split is a `UserError`."""
+    def num_examples(self, split: str, domain: str | None = None) -> int:
+        """Examples of a split, over all domains or of one; an unknown split is a `UserError`."""
         if split not in self.counts:
             raise UserError(f"data set {self.name} has no split '{split}'; it has {', '.join(self.counts)}")
-        return sum(self.counts[split].values())
+        counts = self.counts[split]
+        return sum(counts.values()) if domain is None else counts.get(domain, 0)
 
     def shard_files(self, split: str) -> list[str]:
         """Names of a split's shards in order."""

@@ -8,12 +8,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from tfrecords.dataset import DatasetFolder
-from tfrecords.schema import DOMAINS, parse
-from tfrecords.wire import read_records
+from tfrecords.dataset import DatasetFolder, sized_records
+from tfrecords.schema import DOMAINS
+from tfrecords.wire import FRAME_HEAD, FRAME_TAIL
 
 Rows = NDArray[np.int64]
-HEADER, FOOTER = 12, 4  # bytes around a record: length and its check sum; check sum of the data
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,15 +33,15 @@ class RecordIndex:
 
     @staticmethod
     def of(folder: DatasetFolder, split: str) -> RecordIndex:
-        """Look through all shards of a split once, checking every record."""
+        """Look through all shards of a split once, checking every record; what is wrong is a `UserError`."""
         rows = []
         for number, path in enumerate(folder.shard_paths(split)):
-            at = HEADER
-            for data in read_records(path):
-                record = parse(data)
+            at = FRAME_HEAD
+            for record, size in sized_records(path):
                 domain = DOMAINS.index(record.domain)
-                rows.append((number, at, len(data), record.label, record.instance, domain))
-                at += len(data) + HEADER + FOOTER
+                rows.append((number, at, size, record.label, record.instance, domain))
+                at += size + FRAME_TAIL + FRAME_HEAD
+        folder.check_count(split, len(rows))
         return RecordIndex(folder, split, *np.array(rows, np.int64).reshape(-1, 6).T.copy())
 
     @cached_property

@@ -24,6 +24,8 @@ _FIRST, _SECOND = b"\x0a", b"\x12"  # field 1 and field 2 of a message, both wit
 _BYTES, _FLOAT, _INT = b"\x0a", b"\x12", b"\x1a"  # Feature: bytes_list = 1, float_list = 2, int64_list = 3
 _LENGTH = struct.Struct("<Q")
 _CRC = struct.Struct("<I")
+FRAME_HEAD, FRAME_TAIL = _LENGTH.size + _CRC.size, _CRC.size
+"""Bytes before a record (its length and the checksum of that) and behind it (the checksum of its data)."""
 
 
 def encode_example(features: Mapping[str, Value]) -> bytes:
@@ -60,12 +62,12 @@ def read_records(path: Path) -> Iterator[bytes]:
     """Yield each record's data, checking both CRCs; a damaged file is a `UserError` naming the record."""
     with path.open("rb", buffering=1 << 18) as file:
         index = 0
-        while head := file.read(12):
-            length = _LENGTH.unpack_from(head)[0] if len(head) == 12 else MAX_RECORD_BYTES + 1
+        while head := file.read(FRAME_HEAD):
+            length = _LENGTH.unpack_from(head)[0] if len(head) == FRAME_HEAD else MAX_RECORD_BYTES + 1
             if length > MAX_RECORD_BYTES or head[8:] != _masked_crc(head[:8]):
                 raise _damaged(path, index, "its length does not match its checksum")
-            data, crc = file.read(length), file.read(4)
-            if len(data) != length or len(crc) != 4:
+            data, crc = file.read(length), file.read(FRAME_TAIL)
+            if len(data) != length or len(crc) != FRAME_TAIL:
                 raise _damaged(path, index, "the file ends inside it")
             if crc != _masked_crc(data):
                 raise _damaged(path, index, "its data does not match its checksum")
