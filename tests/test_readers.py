@@ -12,8 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sketchspace.errors import UserError
-from sketchspace.sketch.errors import MAX_POINTS
-from sketchspace.sketch.quickdraw import MAX_LINE_BYTES
+from sketchspace.sketch.errors import MAX_LINE_BYTES, MAX_POINTS
 from sketchspace.sketch.readers import (
     BadDrawing,
     parse_canvas,

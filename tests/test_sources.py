@@ -18,8 +18,7 @@ from preprocess.pipeline import build
 from preprocess.sources import ndjson_lines, quickdraw
 from preprocess.spec import Chunk, Options
 from sketchspace.errors import UserError
-from sketchspace.sketch.errors import MAX_POINTS
-from sketchspace.sketch.quickdraw import MAX_LINE_BYTES
+from sketchspace.sketch.errors import MAX_LINE_BYTES, MAX_POINTS
 from tests.ndjson_fixture import line, write_classes, write_lines
 from tfrecords.dataset import DatasetFolder
 from tfrecords.manifest import Manifest

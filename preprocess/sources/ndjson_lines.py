@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from sketchspace.sketch.quickdraw import MAX_LINE_BYTES
+from sketchspace.sketch.errors import MAX_LINE_BYTES
 
 CHUNK_BYTES = 4 << 20
 _PIECE = 1 << 20

@@ -17,10 +17,11 @@ from sketchspace.encoder.metadata import EncoderCard
 from sketchspace.errors import UserError
 from sketchspace.pictures.bitmaps import load_drawing
 from sketchspace.pictures.decode import BITMAPS, decode
+from sketchspace.sketch.errors import MAX_LINE_BYTES, BadDrawing
 from sketchspace.sketch.partial import limit_points
-from sketchspace.sketch.quickdraw import MAX_LINE_BYTES, load_json, parse_quickdraw
+from sketchspace.sketch.quickdraw import load_json, parse_quickdraw
 from sketchspace.sketch.raster import rasterize
-from sketchspace.sketch.readers import BadDrawing, read_sketch
+from sketchspace.sketch.readers import read_sketch
 from sketchspace.sketch.simplify import simplify_quickdraw
 from sketchspace.sketch.strokes import Floats, Sketch
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from sketchspace.sketch.errors import MAX_POINTS, BadDrawing
+from sketchspace.sketch.errors import BadDrawing, check_no_booleans, check_points
 from sketchspace.sketch.quickdraw import load_json, numbers
 from sketchspace.sketch.strokes import Sketch
 
@@ -31,10 +31,7 @@ def parse_canvas(data: bytes) -> Sketch:
         lengths.append(len(points))
         for point in points:
             values += _coordinates(point)
-    if not values:
-        raise BadDrawing("empty_drawing", "no stroke has a point")
-    if len(values) > 2 * MAX_POINTS:
-        raise BadDrawing("too_many_points", f"{len(values) // 2:,} points, at most {MAX_POINTS:,} are read")
+    check_points(len(values) // 2)
     return Sketch.of(np.split(numbers(values).reshape(-1, 2), np.cumsum(lengths)[:-1]))
 
 
@@ -49,6 +46,5 @@ def _coordinates(point: Any) -> list[Any]:
     pair = [point.get("x"), point.get("y")] if type(point) is dict else point
     if type(pair) is not list or len(pair) < 2:
         raise BadDrawing("wrong_type", 'a point is neither [x, y] nor {"x": .., "y": ..}')
-    if type(pair[0]) is bool or type(pair[1]) is bool:
-        raise BadDrawing("not_a_number", "a coordinate is true or false")
+    check_no_booleans(pair[:2])
     return pair[:2]

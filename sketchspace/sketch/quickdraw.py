@@ -11,13 +11,18 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from sketchspace.sketch.errors import MAX_COORDINATE, MAX_POINTS, BadDrawing
+from sketchspace.sketch.errors import (
+    BadDrawing,
+    check_bytes,
+    check_coordinates,
+    check_no_booleans,
+    check_points,
+)
 from sketchspace.sketch.simplify import simplify_points
 from sketchspace.sketch.strokes import Sketch
 
 Kind = Literal["simplified", "raw", "parts"]
 
-MAX_LINE_BYTES = 8 << 20
 MAX_KEY_LENGTH = 200
 
 
@@ -63,9 +68,10 @@ def parse_quickdraw(line: bytes, word: str | None = None) -> Drawing:
     if not label:
         raise BadDrawing("no_class", "no word in the record and no class given")
     strokes, width = _strokes(record)
-    # A JSON true would pass for the number 1; the words are counted so that the usual line needs no loop.
+    # The words are counted so that the usual line needs no loop.
     if line.count(b"true") + line.count(b"false") > ("recognized" in record):
-        _refuse_booleans(strokes)
+        for stroke in strokes:
+            check_no_booleans([*stroke[0], *stroke[1]])
     kind: Kind = "simplified" if width == 2 else "raw" if named else "parts"
     exact = _numbers(strokes)
     return Drawing(key, label, recognized, _sketch(strokes, exact), kind, exact)
@@ -73,8 +79,7 @@ def parse_quickdraw(line: bytes, word: str | None = None) -> Drawing:
 
 def load_json(data: bytes) -> Any:
     """The value of a JSON text; `BadDrawing` for more than `MAX_LINE_BYTES` and for what is not JSON."""
-    if len(data) > MAX_LINE_BYTES:
-        raise BadDrawing("line_too_long", f"{len(data):,} bytes, at most {MAX_LINE_BYTES:,} are read")
+    check_bytes(data)
     try:
         return orjson.loads(data)
     except orjson.JSONDecodeError as error:
@@ -114,10 +119,7 @@ def _strokes(record: dict[str, Any]) -> tuple[list[list[list[Any]]], int]:
             strokes.append(stroke)
             points += length
             width = max(width, len(stroke))
-    if not strokes:
-        raise BadDrawing("empty_drawing", "no stroke has a point")
-    if points > MAX_POINTS:
-        raise BadDrawing("too_many_points", f"{points:,} points, at most {MAX_POINTS:,} are read")
+    check_points(points)
     return strokes, width
 
 
@@ -132,11 +134,6 @@ def _stroke_length(stroke: Any) -> int:
         if len(values) != len(stroke[0]):
             raise BadDrawing("unequal_lists", f"{len(stroke[0])} and {len(values)} values in one stroke")
     return len(stroke[0])
-
-
-def _refuse_booleans(strokes: list[list[list[Any]]]) -> None:
-    if any(type(value) is bool for stroke in strokes for values in stroke[:2] for value in values):
-        raise BadDrawing("not_a_number", "a coordinate is true or false")
 
 
 def _numbers(strokes: list[list[list[Any]]]) -> NDArray[np.float64]:
@@ -158,8 +155,7 @@ def numbers(values: list[Any]) -> NDArray[np.float64]:
         raise BadDrawing("not_a_number", f"in the coordinates: {error}") from None
     except OverflowError:
         raise BadDrawing("not_finite", "a coordinate is too large") from None
-    if not np.abs(packed).max() <= MAX_COORDINATE:
-        raise BadDrawing("not_finite", f"a coordinate is beyond {MAX_COORDINATE:.0e}")
+    check_coordinates(packed)
     return packed
 
 

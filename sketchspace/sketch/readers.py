@@ -11,8 +11,8 @@ import orjson
 from sketchspace.arrays.safe_numpy import read_npz
 from sketchspace.errors import UserError
 from sketchspace.sketch.canvas import parse_canvas
-from sketchspace.sketch.errors import BadDrawing
-from sketchspace.sketch.quickdraw import MAX_LINE_BYTES, Drawing, load_json, parse_quickdraw
+from sketchspace.sketch.errors import MAX_LINE_BYTES, BadDrawing
+from sketchspace.sketch.quickdraw import Drawing, load_json, parse_quickdraw
 from sketchspace.sketch.strokes import Sketch, from_stroke3
 from sketchspace.sketch.svg import parse_svg
 

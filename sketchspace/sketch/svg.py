@@ -9,12 +9,11 @@ from xml.parsers import expat
 
 import numpy as np
 
-from sketchspace.sketch.errors import MAX_COORDINATE, MAX_POINTS, BadDrawing
+from sketchspace.sketch.errors import MAX_POINTS, BadDrawing, check_bytes, check_coordinates
 from sketchspace.sketch.strokes import Sketch
 from sketchspace.sketch.svg_matrix import IDENTITY, Matrix, apply, product, transform
 from sketchspace.sketch.svg_path import Segment, flatten, parse_path
 
-MAX_BYTES = 8 << 20
 MAX_DEPTH = 100
 MAX_ELEMENTS = 100_000
 FLATNESS = 1 / 1000
@@ -34,8 +33,7 @@ def parse_svg(data: bytes) -> Sketch:
     for later use. Raises `BadDrawing`: line_too_long for more than 8 MB, bad_xml (also for declared
     entities, which can blow up), too_many_points, not_finite, empty_drawing.
     """
-    if len(data) > MAX_BYTES:
-        raise BadDrawing("line_too_long", f"{len(data):,} bytes, at most {MAX_BYTES:,} are read")
+    check_bytes(data)
     collector = _Collector()
     parser = expat.ParserCreate(namespace_separator=" ")
     parser.StartElementHandler = collector.start
@@ -61,8 +59,7 @@ def _sketch(subpaths: list[list[Segment]]) -> Sketch:
         raise BadDrawing("empty_drawing", "no visible shape")
     corners = np.array([point for subpath in subpaths for segment in subpath for point in segment])
     sides = np.stack([corners.real, corners.imag])
-    if not np.abs(sides).max() <= MAX_COORDINATE:
-        raise BadDrawing("not_finite", f"a coordinate is beyond {MAX_COORDINATE:.0e}")
+    check_coordinates(sides)
     tolerance = float(np.ptp(sides, axis=1).max()) * FLATNESS
     return Sketch.of([flatten(subpath, tolerance) for subpath in subpaths])
 
