@@ -35,10 +35,7 @@ flags.DEFINE_bool("baselines", True, "Also measure nearest neighbours on pixels 
 
 def main(argv: list[str]) -> None:
     """Check the flags, measure, write `eval-<split>/` into the run folder, print the table."""
-    if argv:
-        raise UserError(f"unexpected argument '{argv[0]}'; every argument is a flag, see --help")
-    if not FLAGS.run:
-        raise UserError(f"--run is missing; {FLAGS['run'].help}")
+    cli.check_flags(argv, "run")
     config = read_config(run := Path(FLAGS.run))
     data = FLAGS.data or config["dataset"].get("path")
     if not data:

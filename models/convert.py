@@ -59,8 +59,7 @@ def main(argv: list[str]) -> None:
     """Check the flags, convert, say what was used."""
     if len(argv) != 1:
         raise UserError(f"{len(argv)} files were given, expected one: python -m models.convert weights.npy")
-    if not FLAGS.run:
-        raise UserError(f"--run is missing; {FLAGS['run'].help}")
+    cli.check_given("run")
     import_tensorflow()
     from training.recipe import parse_settings
 

@@ -123,8 +123,7 @@ flags.DEFINE_bool(
 
 def main(argv: list[str]) -> None:
     """Check the flags, build the data set, say what was written."""
-    if argv:
-        raise UserError(f"unexpected argument '{argv[0]}'; every argument is a flag, see --help")
+    cli.check_flags(argv)
     if FLAGS.list_datasets:
         for spec in DATASETS:
             print(f"{spec.name:<12} {spec.summary}" + (f" ({spec.source_url})" if spec.source_url else ""))
@@ -169,10 +168,8 @@ def _names(flag: str) -> tuple[str, ...]:
 
 
 def _required(name: str) -> str:
-    value = FLAGS[name].value
-    if not value:
-        raise UserError(f"--{name} is missing; {FLAGS[name].help}")
-    return str(value)
+    cli.check_given(name)
+    return str(FLAGS[name].value)
 
 
 def _cores() -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from absl import app, flags
@@ -28,6 +28,20 @@ def run(main: Callable[[list[str]], None]) -> None:
         # The reader of standard output has gone (`... | head`); Python would complain again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+
+
+def check_flags(argv: Sequence[str], *needed: str) -> None:
+    """Raise `UserError` for an argument that is no flag, and for flags called `needed` that are missing."""
+    if argv:
+        raise UserError(f"unexpected argument '{argv[0]}'; every argument is a flag, see --help")
+    check_given(*needed)
+
+
+def check_given(*names: str) -> None:
+    """Raise `UserError` for the first of these flags that is missing or empty; it says what the flag is."""
+    for name in names:
+        if not flags.FLAGS[name].value:
+            raise UserError(f"--{name} is missing; {flags.FLAGS[name].help}")
 
 
 def _parse_flags(argv: list[str]) -> list[str]:

@@ -14,7 +14,6 @@ from sketchspace.arrays.mat import read_mat, write_mat
 from sketchspace.encoder.embedder import Embedder
 from sketchspace.encoder.picture_stacks import prepared, stack_of
 from sketchspace.encoder.views import check_mode
-from sketchspace.errors import UserError
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("run", None, "Run folder made by train.py or models.convert. Example: --run=runs/shoes")
@@ -39,11 +38,7 @@ flags.DEFINE_bool(
 
 def main(argv: list[str]) -> None:
     """Read the pictures, embed them, and write `data`, float32 `[n, D]`, in their order."""
-    if argv:
-        raise UserError(f"unexpected argument '{argv[0]}'; every argument is a flag, see --help")
-    for name in ("run", "photos"):
-        if not FLAGS[name].value:
-            raise UserError(f"--{name} is missing; {FLAGS[name].help}")
+    cli.check_flags(argv, "run", "photos")
     views, embedder = check_mode(FLAGS.views), Embedder.open(FLAGS.run)
     pictures = stack_of(read_mat(Path(FLAGS.photos)), FLAGS.photos)
     images = prepared(pictures, embedder.card, FLAGS.ready, FLAGS.photos)

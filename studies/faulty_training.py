@@ -88,10 +88,7 @@ class Outcome:
 
 def main(argv: list[str]) -> None:
     """Check the flags, make what is missing, write and print the table."""
-    if argv:
-        raise UserError(f"unexpected argument '{argv[0]}'; every argument is a flag, see --help")
-    if not FLAGS.data:
-        raise UserError(f"--data is missing; {FLAGS['data'].help}")
+    cli.check_flags(argv, "data")
     folder, out = DatasetFolder.open(Path(FLAGS.data)), Path(FLAGS.out)
     drop = frozenset(faulty_keys(Path(FLAGS.drop), FLAGS.reason)) if FLAGS.drop else None
     wanted = variants(FLAGS.share, FLAGS.kind, drop, folder)

@@ -53,10 +53,7 @@ class Found:
 
 def main(argv: list[str]) -> None:
     """Check the flags, measure what is missing, write and print the table."""
-    if argv:
-        raise UserError(f"unexpected argument '{argv[0]}'; every argument is a flag, see --help")
-    if not FLAGS.run:
-        raise UserError(f"--run is missing; {FLAGS['run'].help}")
+    cli.check_flags(argv, "run")
     folder, out = open_data(FLAGS.run, FLAGS.data), Path(FLAGS.out)
     encoders, examples = open_encoders(FLAGS.run, folder), load(folder, FLAGS.split)
     found = list(measure(encoders, examples, folder, FLAGS.split, out))

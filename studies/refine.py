@@ -48,11 +48,7 @@ if __name__ == "__main__":
 
 def main(argv: list[str]) -> None:
     """Check the flags, write the folder, say what it holds."""
-    if argv:
-        raise UserError(f"unexpected argument '{argv[0]}'; every argument is a flag, see --help")
-    for name in ("data", "out"):
-        if not FLAGS[name].value:
-            raise UserError(f"--{name} is missing; {FLAGS[name].help}")
+    cli.check_flags(argv, "data", "out")
     drop = frozenset(faulty_keys(Path(FLAGS.drop), FLAGS.reason)) if FLAGS.drop else frozenset()
     changes = Changes(drop, FLAGS.inject, FLAGS.kind, FLAGS.seed)
     manifest = refine(DatasetFolder.open(Path(FLAGS.data)), Path(FLAGS.out), changes)

@@ -59,10 +59,7 @@ class Suggested:
 
 def main(argv: list[str]) -> None:
     """Check the flags, search, draw, print."""
-    if argv:
-        raise UserError(f"unexpected argument '{argv[0]}'; every argument is a flag, see --help")
-    if not FLAGS.run:
-        raise UserError(f"--run is missing; {FLAGS['run'].help}")
+    cli.check_flags(argv, "run")
     out, folder = Path(FLAGS.out), open_data(FLAGS.run, FLAGS.data)
     if out.suffix.lower() != ".png":
         raise UserError(f"--out={out} is no picture; expected a name that ends in .png")

@@ -18,7 +18,7 @@ from scipy import stats
 from models import resnet_v2
 from sketchspace.errors import UserError
 from studies.batch_size import __main__ as batch_size
-from studies.batch_size import runs as batch_size_runs
+from studies.batch_size import runs
 from studies.batch_size.numbers import Estimate, conclusion, mean_of, published_slope, slopes
 from studies.batch_size.report import findings, write
 from studies.batch_size.runs import (
@@ -145,7 +145,7 @@ def test_accuracy_counts_every_drawing_once_and_fills_the_last_batch():
 
     images = np.array([0, 1, 2, 0, 1, 2, 0, 1, 2, 0], np.float32)[:, None, None, None]
     labels = np.array([0, 1, 2, 0, 1, 2, 0, 1, 2, 1], np.int32)
-    assert batch_size_runs._accuracy(encoder, images, labels, 4, training=True) == pytest.approx(0.9)
+    assert runs._accuracy(encoder, images, labels, 4, training=True) == pytest.approx(0.9)
     assert set(seen) == {(4, 1, 1, 1)}
 
 

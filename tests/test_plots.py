@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from evaluation.classification import confusion_matrix, per_class, worst_mistakes
-from evaluation.plots import class_plots
-from evaluation.plots import style as plots_style
+from evaluation.plots import class_plots, style
 
 
 def scored(classes, num=200):
@@ -30,14 +29,14 @@ def picture(path):
 def texts(path, draw, monkeypatch):
     """All words on the figure that `draw` saves to `path`."""
     found: list[str] = []
-    original = plots_style.FigureCanvasAgg.print_png
+    original = style.FigureCanvasAgg.print_png
 
     def listen(canvas, buffer):
         original(canvas, buffer)
-        written = canvas.figure.findobj(plots_style.mpl.text.Text)
+        written = canvas.figure.findobj(style.mpl.text.Text)
         found.extend(text.get_text() for text in written if text.get_visible())
 
-    monkeypatch.setattr(plots_style.FigureCanvasAgg, "print_png", listen)
+    monkeypatch.setattr(style.FigureCanvasAgg, "print_png", listen)
     draw(path)
     return [text for text in found if text]
 
@@ -159,9 +158,9 @@ def test_class_names_are_shown_literally_and_shortened(tmp_path, monkeypatch):
 
 
 def test_the_common_style_is_left_as_it_was(tmp_path):
-    before = dict(plots_style.mpl.rcParams)
+    before = dict(style.mpl.rcParams)
     class_plots.save_confusion(tmp_path / "c.png", np.eye(3), list("abc"))
-    assert dict(plots_style.mpl.rcParams) == before
+    assert dict(style.mpl.rcParams) == before
 
 
 def test_a_failure_leaves_the_old_picture(tmp_path):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from evaluation.plots import style as plots_style
+from evaluation.plots import style
 from evaluation.plots.lines import Line, Words, save_lines, spread
 
 WORDS = Words("Title", "share", "accuracy")
@@ -33,13 +33,13 @@ def test_labels_far_apart_stay_where_they_are():
 
 def test_picture_has_every_line_with_its_last_value(tmp_path, monkeypatch):
     written: list[str] = []
-    original = plots_style.FigureCanvasAgg.print_png
+    original = style.FigureCanvasAgg.print_png
 
     def listen(canvas, buffer):
         original(canvas, buffer)
-        written.extend(text.get_text() for text in canvas.figure.findobj(plots_style.mpl.text.Text))
+        written.extend(text.get_text() for text in canvas.figure.findobj(style.mpl.text.Text))
 
-    monkeypatch.setattr(plots_style.FigureCanvasAgg, "print_png", listen)
+    monkeypatch.setattr(style.FigureCanvasAgg, "print_png", listen)
     x = np.array([10.0, 50.0, 100.0])
     lines = [
         Line("a", x, np.array([0.1, 0.5, 0.9]), band=np.array([[0, 0.2], [0.4, 0.6], [0.8, 1]])),

@@ -49,10 +49,7 @@ if __name__ == "__main__":
 
 def main(argv: list[str]) -> None:
     """Check the flags, make the missing runs, write tables and picture, print the conclusion."""
-    if argv:
-        raise UserError(f"unexpected argument '{argv[0]}'; every argument is a flag, see --help")
-    if not FLAGS.data:
-        raise UserError(f"--data is missing; {FLAGS['data'].help}")
+    cli.check_flags(argv, "data")
     folder, out = DatasetFolder.open(Path(FLAGS.data)), Path(FLAGS.out)
     setting = _setting(folder)
     wanted = trials(_batches(), _rules(), FLAGS.seeds, setting)

@@ -48,10 +48,7 @@ if __name__ == "__main__":
 
 def main(argv: list[str]) -> None:
     """Check the flags, draw, write the picture."""
-    if argv:
-        raise UserError(f"unexpected argument '{argv[0]}'; every argument is a flag, see --help")
-    if not FLAGS.run:
-        raise UserError(f"--run is missing; {FLAGS['run'].help}")
+    cli.check_flags(argv, "run")
     out = Path(FLAGS.out)
     if out.suffix.lower() != ".png":
         raise UserError(f"--out={out}: the picture is a PNG; give a name that ends in .png")

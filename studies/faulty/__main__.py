@@ -21,7 +21,6 @@ from evaluation.faulty import BATCH_SIZES, REASONS, BatchShare, batch_share
 from evaluation.plots.faulty import save_batch_shares, save_class_shares
 from sketchspace import cli
 from sketchspace.answers.grid import GridBlock, GridRow, GridTile, write_grid
-from sketchspace.errors import UserError
 from sketchspace.files import write_json
 from sketchspace.tables import columns
 from studies.examples import drawn, open_encoders
@@ -47,10 +46,7 @@ if __name__ == "__main__":
 
 def main(argv: list[str]) -> None:
     """Check the flags, mark every drawing, write tables and pictures, print the shares."""
-    if argv:
-        raise UserError(f"unexpected argument '{argv[0]}'; every argument is a flag, see --help")
-    if not FLAGS.data:
-        raise UserError(f"--data is missing; {FLAGS['data'].help}")
+    cli.check_flags(argv, "data")
     folder, out = DatasetFolder.open(Path(FLAGS.data)), Path(FLAGS.out)
     encoders = open_encoders(FLAGS.run, folder)
     suspects = gather(folder, encoders, FLAGS.recognized, out / "parts")
