@@ -22,6 +22,7 @@ from sketchspace.errors import UserError
 from sketchspace.files import read_json, whole_folder, write_json
 
 SCHEMA_VERSION = 1
+_DRAWN_BY = {"balanced": ("match", "class"), "triplets": ("hard_ratio", 0.75)}
 _MAY_DIFFER = re.compile(r"dataset\.path|paper|stages\.\d+\.data")  # data are compared by fingerprint
 
 
@@ -173,15 +174,20 @@ def _as_newest(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _newest_stage(stage: dict[str, Any]) -> dict[str, Any]:
-    """A stored stage as it is written now: the settings of its learner stood among its own fields once."""
+    """A stored stage as it is written now: the settings of its learner stood among its own fields once.
+
+    What decided over its batches then, and cannot be set for its learner now, stays and is a difference.
+    """
     mine = [field.name for field in dataclasses.fields(SETTINGS[stage["learner"]])]
     given = {**stage, **stage.get("settings", {})}
     settings = settings_of(stage["learner"], {name: given[name] for name in mine if name in given})
     known = dataclasses.asdict(Stage())
+    drawn, usual = _DRAWN_BY.get(stage.get("grouping", "none").partition(":")[0], ("", None))
+    lost = {drawn: given[drawn]} if drawn not in mine and given.get(drawn, usual) != usual else {}
     return {
         **known,
         **{name: value for name, value in stage.items() if name in known},
-        "settings": dataclasses.asdict(settings),
+        "settings": dataclasses.asdict(settings) | lost,
     }
 
 
