@@ -1,12 +1,9 @@
-"""A tiny encoder and data set for the tests of galleries; TensorFlow is imported once per process."""
+"""A tiny encoder and data set for the tests of galleries."""
 
 from __future__ import annotations
 
-import atexit
 import shutil
-import tempfile
 from dataclasses import replace
-from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
 
@@ -20,6 +17,7 @@ from sketchspace.gallery.thumbnails import encode_thumbnail
 from sketchspace.quiet import quiet_native_code
 from sketchspace.sketch.raster import rasterize
 from sketchspace.sketch.strokes import Sketch
+from tests.made_once import made_once
 from tfrecords.gallery_items import build_gallery
 from tfrecords.manifest import Manifest
 from tfrecords.schema import Record
@@ -117,9 +115,12 @@ def write_pairs(folder: Path, per_class: int = 3) -> Path:
     return data
 
 
-@lru_cache(maxsize=1)
 def exported_encoder() -> Path:
     """A folder with `saved_model`, `encoder.tflite` and `encoder.json` of a small, fixed network."""
+    return made_once("encoder", _export)
+
+
+def _export(folder: Path) -> None:
     import_tensorflow()
     import tensorflow as tf
     import tf_keras
@@ -136,8 +137,6 @@ def exported_encoder() -> Path:
     def serve(image: tf.Tensor) -> dict[str, tf.Tensor]:
         return model(image, training=False)
 
-    folder = Path(tempfile.mkdtemp(prefix="sketchspace-encoder-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     saved = str(folder / "saved_model")
     with quiet_native_code():
         tf.saved_model.save(model, saved, signatures={"serving_default": serve})
@@ -147,7 +146,6 @@ def exported_encoder() -> Path:
     card |= {"photo_as": "grey", "fit": "box", "input_size": SIZE}
     card |= {"embedding_size": EMBEDDING_SIZE, "classes": list(CLASSES)}
     write_json(folder / "encoder.json", card)
-    return folder
 
 
 def write_run(folder: Path, data_fingerprint: str) -> Path:

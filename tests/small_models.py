@@ -11,10 +11,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras
+from ai_edge_litert.interpreter import Interpreter
 
 from models import resnet_v2
+from models.layers import Dropout
 from models.registry import model_spec, resolve_options
 from models.spec import ModelSpec, Options, Shapes, Stage
+from sketchspace.quiet import quiet_native_code
 from training.estimator import RunConfig, compile_learner
 
 SMALL = {
@@ -57,7 +60,7 @@ def _built(spec: ModelSpec, size: int, seed: int, options: Options) -> tf_keras.
 @cache
 def _kept(name: str, size: int, seed: int, options: tuple[tuple[str, Any], ...]):
     encoder = _built(model_spec(name), size, seed, dict(options))
-    return encoder, encoder.get_weights()
+    return encoder, encoder.get_weights(), [(layer, layer.rate) for layer in dropouts(encoder)]
 
 
 def shared(spec: ModelSpec, size: int = SIDE, seed: int = 0, **given: str) -> tf_keras.Model:
@@ -65,11 +68,25 @@ def shared(spec: ModelSpec, size: int = SIDE, seed: int = 0, **given: str) -> tf
 
     A test that gets it may change its weights; the next one gets them back as they were.
     """
-    encoder, weights = _kept(spec.name, size, seed, tuple(small_options(spec, **given).items()))
+    encoder, weights, rates = _kept(spec.name, size, seed, tuple(small_options(spec, **given).items()))
     encoder.set_weights(weights)
     for layer in encoder.layers:
         layer.trainable = True
+    for layer, rate in rates:
+        layer.rate = rate
     return encoder
+
+
+def without_dropout(encoder: tf_keras.Model) -> tf_keras.Model:
+    """A shared encoder that drops nothing, until it is asked for again."""
+    for layer in dropouts(encoder):
+        layer.rate = 0.0
+    return encoder
+
+
+def dropouts(encoder: tf_keras.Model) -> list[Dropout]:
+    """The layers of an encoder, and of networks inside it, that drop something in training."""
+    return [layer for layer in encoder.submodules if isinstance(layer, Dropout)]
 
 
 def shaken(encoder: tf_keras.Model, seed: int = 0) -> tf_keras.Model:
@@ -82,6 +99,18 @@ def shaken(encoder: tf_keras.Model, seed: int = 0) -> tf_keras.Model:
         elif "bias" in variable.name or "mean" in variable.name:
             variable.assign(0.1 * rng.normal(size=variable.shape))
     return encoder
+
+
+def converted(function: Any, encoder: tf_keras.Model) -> Interpreter:
+    """A concrete function of an encoder as a LiteRT model.
+
+    Saved with its weights alone, as the export does it: the Keras model would be traced layer by layer.
+    """
+    module = tf.Module()
+    module.weights = encoder.variables
+    with quiet_native_code():
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([function], module)
+        return Interpreter(model_content=converter.convert())
 
 
 def inputs_of(

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -35,6 +32,7 @@ from studies.batch_size.runs import (
     trials,
 )
 from tests.tiny_dataset import write_tiny_dataset
+from tests.training_process import run
 from tfrecords.dataset import DatasetFolder
 
 SETTING = Setting("data", "validation", 1280, 0.0625, 1e-3, 32, 0.5, 0.05, 640, "none", "float32")
@@ -224,13 +222,7 @@ def test_tables_and_picture_are_written(tmp_path):
 )
 def test_wrong_flags_are_one_line(flags, message, tmp_path):
     data = write_tiny_dataset(tmp_path / "tiny")
-    command = [
-        sys.executable,
-        "-m",
-        "studies.batch_size",
-        *(flag.format(data=data) for flag in flags),
-    ]
-    done = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True, check=False)
+    done = run(tmp_path, "-m", "studies.batch_size", *(flag.format(data=data) for flag in flags))
     assert done.returncode == 1
     assert message in done.stderr
     assert len(done.stderr.splitlines()) == 1

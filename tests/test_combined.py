@@ -8,13 +8,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras
-from ai_edge_litert.interpreter import Interpreter
 
 from models import resnet_v2
 from models.combined import SPEC
 from models.registry import resolve_options
 from models.spec import Shapes
-from tests.small_models import SHALLOW
+from tests.small_models import SHALLOW, converted
 
 SIZE, CLASSES = 16, 7
 WHOLE = resnet_v2.STAGES
@@ -152,8 +151,7 @@ def test_a_lite_model_answers_as_the_encoder_for_any_batch_time_and_number_of_sn
         for name, tensor in zip(encoder.input_names, encoder.inputs, strict=True)
     }
     function = tf.function(lambda inputs: encoder(inputs, training=False), input_signature=[specs])
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function()], encoder)
-    runner = Interpreter(model_content=converter.convert()).get_signature_runner()
+    runner = converted(function.get_concrete_function(), encoder).get_signature_runner()
     for shape, wanted in expected.items():
         found = runner(**inputs_of(*shape))
         assert found.keys() == wanted.keys()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +21,7 @@ from studies.draw import __main__ as command
 from studies.draw.sketches import choose, complete, frame_around, invent, load_vrnn
 from tests.test_vrnn import SMALL, small
 from tests.test_vrnn_losses import random_batch, random_vrnn
+from tests.training_process import run
 from tfrecords.dataset import DatasetFolder
 from tfrecords.manifest import Manifest
 from tfrecords.schema import Record
@@ -214,10 +213,7 @@ def test_a_run_that_is_not_there_is_named(tmp_path):
     ],
 )
 def test_wrong_flags_are_one_line(flags, message, tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-m", "studies.draw", *flags],
-        cwd=ROOT, capture_output=True, text=True, env={"PATH": "/usr/bin:/bin"},
-    )  # fmt: skip
+    done = run(tmp_path, "-m", "studies.draw", *flags)
     assert done.returncode == 1
     assert message in done.stderr
     assert "Traceback" not in done.stderr

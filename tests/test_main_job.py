@@ -15,15 +15,15 @@ import numpy as np
 import pytest
 
 from sketchspace.sketch.strokes import Sketch
-from tests.training_process import start
+from tests.training_process import run
 from tfrecords.dataset import DatasetFolder
 
 ROOT = Path(__file__).resolve().parents[1]
 NOISE = re.compile(r"warning|^[IWE]\d{4} |traceback|cuda", re.IGNORECASE | re.MULTILINE)
 
 
-def command(where: Path, *arguments: str, status: int = 0) -> CompletedProcess[str]:
-    """Run `python *arguments` in the folder `where`, as from a checkout, and check the exit status."""
+def typed(where: Path, *arguments: str) -> CompletedProcess[str]:
+    """Run `python *arguments` in the folder `where`, as from a checkout."""
     env = {key: value for key, value in os.environ.items() if not key.startswith("TF_")}
     env["PYTHONPATH"] = str(ROOT)
     script = [str(ROOT / arguments[0])] if arguments[0].endswith(".py") else [arguments[0]]
@@ -35,17 +35,21 @@ def command(where: Path, *arguments: str, status: int = 0) -> CompletedProcess[s
         text=True,
         check=False,
     )
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def command(where: Path, *arguments: str, status: int = 0) -> CompletedProcess[str]:
+    """As `typed`, but forked from a process that has the imports, and with the status that is expected."""
+    done = run(where, *arguments)
     assert done.returncode == status, done.stderr
     return done
 
 
 def train(where: Path, *arguments: str) -> str:
-    """What train.py says in the folder `where`; forked, since the fixture shows it as a user starts it."""
-    process = start(arguments, where / "words.txt")
-    process.join(240)
-    words = (where / "words.txt").read_text()
-    assert process.exitcode == 0, words
-    return words
+    """What train.py says in the folder `where`."""
+    done = command(where, "train.py", *arguments)
+    return done.stdout + done.stderr
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +68,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Comp
     }
     for step in steps:
         name = step[1] if step[0] == "-m" else step[0]
-        said[name] = command(where, *step, *more.get(name, []))
+        said[name] = typed(where, *step, *more.get(name, []))
     return where, said
 
 
@@ -117,7 +121,7 @@ def test_evaluation_writes_contract_figures(job: Path) -> None:
 
 def test_query_answers_with_a_sheet_and_json(job: Path) -> None:
     query = str(ROOT / "docs/images/query.png")
-    done = command(job, "retrieve.py", f"--query={query}", "--out=hits.png", "--json", "--top=5")
+    done = typed(job, "retrieve.py", f"--query={query}", "--out=hits.png", "--json", "--top=5")
     answer = json.loads(done.stdout)
     distances = [hit["distance"] for hit in answer["hits"]]
     assert len(distances) == 5 and distances == sorted(distances)

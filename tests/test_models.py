@@ -21,6 +21,7 @@ from tests.small_models import (
     shared,
     small,
     small_options,
+    without_dropout,
 )
 
 SPECS = {name: model_spec(name) for name in MODELS}
@@ -111,7 +112,7 @@ def test_every_trainable_variable_gets_a_gradient(spec):
 def test_overfits_eight_examples_or_four_tuples(spec):
     learner = learner_of(
         spec,
-        shaken(shared(spec, dropout="0")),
+        shaken(without_dropout(shared(spec))),
         schedule="constant",
         learning_rate=3e-3,
         warmup_steps=0,

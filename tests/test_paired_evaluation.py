@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import subprocess
-import sys
 
 import cv2
 import numpy as np
@@ -20,6 +18,7 @@ from evaluation.paired_report import own_photos, write_paired_report
 from evaluation.triplet_order import triplet_shares
 from sketchspace.errors import UserError
 from sketchspace.files import write_json
+from tests import training_process
 from tests.encoder_fixture import write_pairs, write_run
 from tests.test_query import ROOT
 from tfrecords.manifest import Manifest
@@ -190,8 +189,7 @@ def test_the_folder_has_figures_a_line_for_each_query_and_a_sheet(tmp_path):
 
 def evaluate_command(run, *arguments):
     """Run evaluate.py in a process of its own."""
-    command = [sys.executable, str(ROOT / "evaluate.py"), f"--run={run}", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+    return training_process.run(ROOT, "evaluate.py", f"--run={run}", *arguments)
 
 
 def test_the_command_measures_pairs_with_the_run_s_own_views_and_triplets(tmp_path):

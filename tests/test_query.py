@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from PIL import Image
 
 from sketchspace.sketch.raster import rasterize
 from tests.encoder_fixture import CLASSES, SIZE, drawing, gallery_folder, run_and_data  # noqa: F401
+from tests.training_process import run
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -190,10 +190,8 @@ def test_mistakes_are_one_clear_line(gallery_folder, tmp_path):
     (tmp_path / "blank.ndjson").write_text('{"word": "circle", "key_id": "1", "drawing": []}\n')
     for suffix in ("png", "svg", "json", "pdf"):
         (tmp_path / f"text.{suffix}").write_text("once upon a time")
-    with ThreadPoolExecutor(4) as pool:
-        finished = list(pool.map(lambda mistake: retrieve(tmp_path, *mistake[0]), MISTAKES))
-    for (_, status, message), done in zip(MISTAKES, finished, strict=True):
-        assert_one_line_error(done, status, message)
+    for arguments, status, message in MISTAKES:
+        assert_one_line_error(run(tmp_path, "retrieve.py", *arguments), status, message)
 
 
 def test_without_a_gallery_the_answer_is_how_to_make_one(tmp_path):

@@ -9,14 +9,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras
-from ai_edge_litert.interpreter import Interpreter
 
 from models import resnet_v2
 from models.group_norm import GroupNorm
 from models.registry import resolve_options
 from models.resnet_v2 import SPEC
 from models.spec import Shapes
-from tests.small_models import SHALLOW
+from tests.small_models import SHALLOW, converted
 
 TINY: dict[str, Any] = {"width": "0.0625", "embedding_size": "24"}
 
@@ -141,9 +140,7 @@ def test_a_lite_model_answers_as_the_encoder_for_any_batch(given, monkeypatch):
     encoder = randomise(built(size=32, **TINY, **given))
     spec = {"image": tf.TensorSpec([None, 32, 32, 1], tf.float32, "image")}
     function = tf.function(lambda inputs: encoder(inputs, training=False), input_signature=[spec])
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function()], encoder)
-    interpreter = Interpreter(model_content=converter.convert())
-    runner = interpreter.get_signature_runner()
+    runner = converted(function.get_concrete_function(), encoder).get_signature_runner()
     for count in (1, 5):
         pictures = np.random.default_rng(count).random((count, 32, 32, 1), np.float32)
         found, expected = runner(image=pictures), encoder({"image": pictures})

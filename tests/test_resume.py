@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -17,6 +18,7 @@ import pytest
 
 from sketchspace.files import read_json
 from tests.training_fixture import (  # noqa: F401
+    PLACES,
     Accident,
     best_weights,
     data,
@@ -34,28 +36,16 @@ from tests.training_fixture import (  # noqa: F401
 )
 from tests.training_process import start
 from tfrecords.dataset import DatasetFolder
-from training import callbacks, session
+from training import callbacks
 from training.checkpoints import State
 from training.runs import Run
 
 
-@pytest.mark.parametrize(
-    ("owner", "name", "call", "after"),
-    [
-        (callbacks.Interval, "_row", 1, False),
-        (callbacks.Journal, "add", 2, True),
-        (State, "save", 1, False),
-        (Run, "save_best", 1, False),
-        (Run, "save_best", 1, True),
-        (session, "export_run", 1, False),
-    ],
-)
-def test_an_accident_at_any_line_leaves_no_trace(request_of, whole, monkeypatch, owner, name, call, after):
+@pytest.mark.parametrize("place", PLACES, ids=[f"{name}-{call}-{after}" for _, name, call, after in PLACES])
+def test_a_kill_at_any_line_leaves_no_trace(request_of, prepared, whole, place):
     request = request_of(deterministic=True)
-    with monkeypatch.context() as patch:
-        stop_at(patch, owner, name, call, after)
-        with pytest.raises(Accident):
-            train(request)
+    shutil.copytree(prepared / f"killed-{PLACES.index(place)}", request.run)
+    assert listing(request.run) != listing(whole)
     train(request)
     assert rows_of(request.run) == rows_of(whole)
     assert same(weights_of(request.run), weights_of(whole))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 
 from models.registry import MODELS
 from tests.tiny_dataset import write_tiny_dataset
+from tests.training_process import run
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -50,26 +50,6 @@ def test_a_wrong_flag_is_one_line_before_tensorflow_is_loaded(arguments, message
     assert len(done.stderr.strip().splitlines()) == 1
 
 
-COMMANDS = """
-import contextlib, io, json, sys
-import train
-from sketchspace import cli
-answers = []
-for arguments in json.loads(sys.argv[1]):
-    out, err, status = io.StringIO(), io.StringIO(), 0
-    train.FLAGS.unparse_flags()
-    for name in "model data run set max_steps batch_size dry_run list_models list_settings".split():
-        train.FLAGS[name].unparse()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        try:
-            cli._guarded(train.main, train.FLAGS(["train.py", *arguments]))
-        except SystemExit as error:
-            status = error.code
-    answers.append([status, out.getvalue(), err.getvalue()])
-print(json.dumps(answers))
-"""
-
-
 @pytest.mark.parametrize("flags", [["--list_models"], ["--help"], ["--model=sknett"], []])
 def test_lists_and_first_mistakes_do_not_wait_for_tensorflow(flags):
     code = (
@@ -85,7 +65,6 @@ def test_lists_and_first_mistakes_do_not_wait_for_tensorflow(flags):
 
 
 def test_models_are_listed_and_mistakes_in_names_and_values_are_one_line_each(data, tmp_path):
-    """One process for all: the import of TensorFlow takes seconds."""
     (tmp_path / "papers").mkdir()
     (tmp_path / "papers" / "thesis.tex").write_text("x")
     (tmp_path / "file").write_text("x")
@@ -109,18 +88,15 @@ def test_models_are_listed_and_mistakes_in_names_and_values_are_one_line_each(da
         ([*good[:2], "--batch_size=12", f"--run={tmp_path / 'file'}"], "is a file"),
         ([*good[:2], "--set=width=0.5"], "--run is missing"),
     ]  # fmt: skip
-    given = [["--list_models"], *(arguments for arguments, _ in cases)]
-    done = subprocess.run(
-        [sys.executable, "-c", COMMANDS, json.dumps(given)], capture_output=True, text=True, cwd=ROOT
-    )
-    assert done.returncode == 0, done.stderr
-    (status, out, err), *answers = json.loads(done.stdout)
-    assert (status, [line.split()[0] for line in out.splitlines()], err) == (0, list(MODELS), "")
+    done = run(ROOT, "train.py", "--list_models")
+    names = [line.split()[0] for line in done.stdout.splitlines()]
+    assert (done.returncode, names, done.stderr) == (0, list(MODELS), "")
     assert {"sknet", "lstm", "siamese"} < set(MODELS)
-    for (arguments, message), (status, out, err) in zip(cases, answers, strict=True):
-        assert status == 1, arguments
-        assert out == "", arguments
-        assert message in err, arguments
-        assert err.startswith("error: ")
-        assert err.count("\n") == 1, err
+    for arguments, message in cases:
+        done = run(ROOT, "train.py", *arguments)
+        assert done.returncode == 1, arguments
+        assert done.stdout == "", arguments
+        assert message in done.stderr, arguments
+        assert done.stderr.startswith("error: ")
+        assert done.stderr.count("\n") == 1, done.stderr
     assert sorted(item.name for item in tmp_path.iterdir()) == ["file", "papers"]

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import atexit
 import csv
 import dataclasses
 import shutil
-import tempfile
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,24 +15,16 @@ import tensorflow as tf
 from models.registry import MODELS
 from sketchspace.files import whole_folder, write_json
 from tests import toy_model
+from tests.made_once import made_once
 from tests.tiny_dataset import write_tiny_dataset
-from training import session
+from training import callbacks, session
 from training.checkpoints import State
 from training.runs import Run
 from training.session import Request, open_session
 
 
-@cache
-def shared_folder() -> Path:
-    """A folder for what the tests of all files have in common; it goes when the process ends."""
-    folder = Path(tempfile.mkdtemp(prefix="sketchspace-training-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
-
-
-@cache
 def shared_data_set() -> Path:
-    return write_tiny_dataset(shared_folder() / "tiny")
+    return made_once("tiny", lambda folder: write_tiny_dataset(folder / "tiny")) / "tiny"
 
 
 @pytest.fixture(scope="module")
@@ -82,37 +71,68 @@ def stop_at(patch, owner, name: str, call: int, after: bool = False) -> None:
     patch.setattr(owner, name, broken)
 
 
-@cache
-def prepared_runs() -> tuple[Path, Path]:
-    folder, data = shared_folder(), shared_data_set()
+PLACES: tuple[tuple[Any, str, int, bool], ...] = (
+    (callbacks.Interval, "_row", 1, False),
+    (callbacks.Journal, "add", 2, True),
+    (State, "save", 1, False),
+    (Run, "save_best", 1, False),
+    (Run, "save_best", 1, True),
+    (session, "export_run", 1, False),
+)
+"""Lines at which a run may be killed: before or after the so-manieth call of a function."""
+
+
+def copy_at(patch, owner, name: str, call: int, after: bool, run: Path, copy: Path) -> None:
+    """What a kill before or after the `call`-th call of `owner.name` would leave of `run`, as `copy`."""
+    original, calls = getattr(owner, name), []
+
+    def copying(*args, **kwargs):
+        calls.append(1)
+        if len(calls) == call and not after:
+            shutil.copytree(run, copy)
+        result = original(*args, **kwargs)
+        if len(calls) == call and after:
+            shutil.copytree(run, copy)
+        return result
+
+    patch.setattr(owner, name, copying)
+
+
+def _prepare(folder: Path) -> None:
+    """One training, and copies of its run as it was at several moments."""
+    run = folder / "whole"
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(MODELS, toy_model.NAME, toy_model.LISTED)
         patch.setattr("training.inputs.input_rate", lambda source: 1000.0)
         patch.setattr(session, "export_run", quick_export)
-        train(Request("toy", data, folder / "whole", **QUICK, deterministic=True))
-        stop_at(patch, State, "save", 2, after=True)
-        with pytest.raises(Accident):
-            train(Request("toy", data, folder / "half", **QUICK, deterministic=True))
-    return folder / "whole", folder / "half"
+        for number, place in enumerate(PLACES):
+            copy_at(patch, *place, run=run, copy=folder / f"killed-{number}")
+        copy_at(patch, State, "save", 2, True, run=run, copy=folder / "half")
+        train(Request("toy", shared_data_set(), run, **QUICK, deterministic=True))
+
+
+def prepared_runs() -> Path:
+    """Runs of one configuration: `whole`, `half` (stopped at step 8 of 12), and one for each of PLACES."""
+    return made_once("runs", _prepare)
 
 
 @pytest.fixture(scope="module")
-def prepared() -> tuple[Path, Path]:
-    """A run that nothing interrupted, and one of the same configuration that was stopped at step 8 of 12."""
+def prepared() -> Path:
+    """The folder of prepared runs."""
     return prepared_runs()
 
 
 @pytest.fixture
 def whole(prepared) -> Path:
     """The uninterrupted run, to compare with."""
-    return prepared[0]
+    return prepared / "whole"
 
 
 @pytest.fixture
 def finished(prepared, request_of) -> Request:
     """The request of a run that has ended."""
     request = request_of(deterministic=True)
-    shutil.copytree(prepared[0], request.run)
+    shutil.copytree(prepared / "whole", request.run)
     return request
 
 
@@ -120,7 +140,7 @@ def finished(prepared, request_of) -> Request:
 def half(prepared, request_of) -> Request:
     """The request of a run that was stopped after its second checkpoint."""
     request = request_of(deterministic=True)
-    shutil.copytree(prepared[1], request.run)
+    shutil.copytree(prepared / "half", request.run)
     return request
 
 

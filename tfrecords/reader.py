@@ -141,8 +141,13 @@ class TrainingInput:
             epochs = tf.data.Dataset.counter(tf.constant(epoch, tf.int64))
             found = epochs.flat_map(self._epoch).skip(passed)
         numbered = found.enumerate(tf.constant(start_step, tf.int64))
-        changed = numbered.map(self._changed, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        changed = numbered.map(self._traced, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
         return _sharded(changed.prefetch(tf.data.AUTOTUNE))
+
+    @cached_property
+    def _traced(self) -> Callable[..., Batch]:
+        """`_changed` as a graph: drawn up once, however often batches start."""
+        return tf.function(self._changed)
 
     def _changed(self, step: tf.Tensor, found: Batch | tf.Tensor) -> Batch:
         """What was found for a step as the model gets it: a batch, or the examples that it is parsed from."""

@@ -120,7 +120,7 @@ def without_strings(batches: tf.data.Dataset) -> tf.data.Dataset:
     return batches.map(lambda batch: {name: batch[name] for name in names})
 
 
-def input_rate(source: Input, seconds: float = 1.0) -> float:
+def input_rate(source: Input, seconds: float = 0.5) -> float:
     """Examples a second that the input gives when nothing else runs, measured for about `seconds`."""
     batches = iter(source.batches())
     next(batches)
