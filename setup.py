@@ -16,7 +16,9 @@ CORE = [
     "opencv-python-headless>=5.0,<5.1",
     "orjson>=3.11",
     "pillow<13",
+    "resvg-py>=0.5,<0.6",
     "scipy>=1.17",
+    "svgelements>=1.9.6,<2",
     "tqdm>=4.67",
 ]
 """What answering a query needs."""

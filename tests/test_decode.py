@@ -104,9 +104,10 @@ def test_damaged_files_never_raise_anything_else(kind):
 def test_other_files_are_explained(tmp_path):
     for name, data, message in (
         ("empty.png", b"", "empty.png is empty"),
-        ("text.png", b"hello " * 100, "expected PNG, JPEG, WebP, BMP or GIF"),
-        ("drawing.svg", b"<svg/>", "expected PNG, JPEG, WebP, BMP or GIF"),
-        ("scan.tiff", saved(Image.new("L", (9, 9)), "TIFF"), "expected PNG, JPEG, WebP, BMP or GIF"),
+        ("text.png", b"hello " * 100, "expected PNG, JPEG, WebP, BMP, GIF, TIFF or SVG"),
+        ("drawing.svg", b"<svg><g></svg>", "drawing.svg holds no drawing that can be read"),
+        ("page.html", b"<html></html>", "its root is <html>, expected <svg>"),
+        ("scan.pcx", saved(Image.new("L", (9, 9)), "PCX"), "expected PNG, JPEG, WebP, BMP, GIF, TIFF or SVG"),
         ("large.png", bytes(MAX_FILE_BYTES + 1), "at most 64 are read"),
     ):
         (tmp_path / name).write_bytes(data)

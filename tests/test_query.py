@@ -39,7 +39,8 @@ def write_queries(folder):
     (folder / "circle.ndjson").write_text(f"{line}\n\n{cross}\n")
     (folder / "circle.json").write_text(json.dumps({"strokes": [stroke]}))
     path = "M" + " L".join(f"{x:.2f},{y:.2f}" for x, y in stroke)
-    svg = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="-20 -20 140 140"><path d="{path}"/></svg>'
+    line = f'<path d="{path}" fill="none" stroke="#123"/>'
+    svg = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="-20 -20 140 140">{line}</svg>'
     (folder / "circle.svg").write_text(svg)
     return [f"circle.{s}" for s in ("png", "jpg", "webp", "bmp", "gif", "ndjson", "json", "svg")]
 

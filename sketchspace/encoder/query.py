@@ -16,7 +16,8 @@ from sketchspace.encoder.inputs import Drawings
 from sketchspace.encoder.metadata import EncoderCard
 from sketchspace.errors import UserError
 from sketchspace.pictures.bitmaps import load_drawing
-from sketchspace.pictures.decode import BITMAPS, decode
+from sketchspace.pictures.decode import BITMAPS, VECTORS, decode
+from sketchspace.pictures.svg_strokes import read_svg_strokes
 from sketchspace.sketch.errors import MAX_LINE_BYTES, BadDrawing
 from sketchspace.sketch.partial import limit_points
 from sketchspace.sketch.quickdraw import load_json, parse_quickdraw
@@ -27,7 +28,7 @@ from sketchspace.sketch.strokes import Floats, Sketch
 
 Pixels = NDArray[np.uint8]
 
-STROKES = (".svg", ".ndjson", ".json")
+STROKES = (*VECTORS, ".ndjson", ".json")
 GIVEN_SIZE = 512
 
 
@@ -88,7 +89,8 @@ def drawings_of(queries: Sequence[Query]) -> Drawings:
 def read_query(path: Path, card: EncoderCard, line: int = 1) -> Query:
     """Read a bitmap, an SVG, a canvas JSON or line `line` (from 1) of an ndjson file for an encoder.
 
-    A bitmap is brought to size as the encoder's drawings were (`fit`); strokes always fill the box. Strokes
+    A picture is brought to size as the encoder's drawings were (`fit`), an SVG as a browser shows it; strokes
+    always fill the box. Strokes
     for an encoder that was trained on simplified drawings are simplified too. Raises `UserError` for a
     missing file, an unknown kind of file, and where nothing is drawn.
     """
@@ -98,8 +100,11 @@ def read_query(path: Path, card: EncoderCard, line: int = 1) -> Query:
         raise UserError(f"{path} is no drawing that can be read; give one of {known}")
     if not path.is_file():
         raise UserError(f"there is no file {path}; give a drawing, such as --query=sketch.png")
-    if suffix in BITMAPS:
+    if suffix in BITMAPS or (suffix in VECTORS and not card.reads_strokes):
         return _of_picture(path, path.name, card)
+    if suffix in VECTORS:
+        sketch, notes = read_svg_strokes(path)
+        return _of_sketch(sketch, path.name, card, notes)
     name = f"{path.name}, line {line}" if suffix == ".ndjson" else path.name
     return _of_sketch(_read_line(path, line) if suffix == ".ndjson" else read_sketch(path), name, card)
 
@@ -111,21 +116,22 @@ def _of_picture(source: Path | Pixels, name: str, card: EncoderCard) -> Query:
             f"{given} is a bitmap, and {card.model} reads strokes; give a drawing with strokes "
             f"({', '.join(suffix[1:] for suffix in STROKES)}), or ask a gallery of a model of pictures"
         )
-    loaded = load_drawing(source, card.image_size, whole=card.fit == "keep")
-    return Query(name, _at_most(decode(source).pixels, GIVEN_SIZE), loaded.pixels, loaded.notes)
+    decoded = decode(source)
+    loaded = load_drawing(decoded, card.image_size, whole=card.fit == "keep")
+    return Query(name, _at_most(decoded.pixels, GIVEN_SIZE), loaded.pixels, loaded.notes)
 
 
-def _of_sketch(sketch: Sketch, name: str, card: EncoderCard) -> Query:
+def _of_sketch(sketch: Sketch, name: str, card: EncoderCard, notes: tuple[str, ...] = ()) -> Query:
     given = rasterize(sketch, GIVEN_SIZE)
     if not card.reads_strokes:
-        return Query(name, given, rasterize(sketch, card.image_size), ())
+        return Query(name, given, rasterize(sketch, card.image_size), notes)
     seen = simplify_quickdraw(sketch) if card.simplify else sketch
-    points, notes = seen.to_points(), []
+    points = seen.to_points()
     if len(points) > card.max_points:
         how = {"truncate": "cut off there", "resample": "resampled to that many"}[card.long_strokes]
-        notes.append(f"{len(points)} points, the network reads {card.max_points}: {how}")
+        notes = (*notes, f"{len(points)} points, the network reads {card.max_points}: {how}")
         points = limit_points(points, card.max_points, card.long_strokes)
-    return Query(name, given, rasterize(Sketch.from_points(points), card.image_size), tuple(notes), points)
+    return Query(name, given, rasterize(Sketch.from_points(points), card.image_size), notes, points)
 
 
 def _read_line(path: Path, line: int) -> Sketch:

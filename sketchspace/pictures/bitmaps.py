@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sketchspace.errors import UserError
-from sketchspace.pictures.decode import decode
+from sketchspace.pictures.decode import Decoded, decode
 from sketchspace.pictures.ink import (
     INVERTED,
     LINE_INK,
+    Ink,
     Pixels,
     bounding_box,
     depth_inside,
@@ -25,6 +26,7 @@ from sketchspace.pictures.ink import (
 from sketchspace.sketch.raster import drawing_room, line_width_of, rasterize
 from sketchspace.sketch.strokes import Sketch
 
+_SMALL = 200  # px: of an SVG, a smaller drawing on its page is looked at from closer
 _ZOOM = 4  # work is done on a canvas this many times larger than the result
 _DOT = 0.03  # of the picture's side: ink within less is a dot, whatever its form
 _WIDEST = 0.2  # of the side: what is wider is no line but a solid shape
@@ -38,22 +40,23 @@ class LoadedImage:
     notes: tuple[str, ...]
 
 
-def load_drawing(source: Path | bytes | Pixels, size: int, whole: bool = False) -> LoadedImage:
-    """A bitmap of a line drawing as the rasteriser would draw it: uint8 `[size, size]`, 255 paper, 0 ink.
+def load_drawing(source: Path | bytes | Pixels | Decoded, size: int, whole: bool = False) -> LoadedImage:
+    """A picture of a line drawing as the rasteriser would draw it: uint8 `[size, size]`, 255 paper, 0 ink.
 
     The ink is found (light on dark is inverted), cropped, fitted into the same box, and its lines are brought
     to the rasteriser's pen, whatever they were drawn with. A photo keeps its grey levels, as in `load_photo`.
     With `whole` the canvas is kept as it is and only resized, thin lines kept.
     Raises `UserError` for files that are no images (see `decode`) and where nothing is drawn.
     """
-    decoded = decode(source)
-    ink = find_ink(decoded.pixels)
-    if ink is None:
-        name = f"in {source}" if isinstance(source, Path) else "here"
-        raise UserError(f"nothing is drawn {name}: the picture has a single tone")
+    decoded = source if isinstance(source, Decoded) else decode(source)
+    ink = _ink_of(decoded)
     if whole:
         return LoadedImage(_whole(decoded.pixels, size, INVERTED in ink.notes), (*decoded.notes, *ink.notes))
     box = bounding_box(ink.amount)
+    if decoded.closer and max(ink.amount[box].shape) < _SMALL:
+        decoded = replace(decoded.closer(*box), notes=(*decoded.notes, "small on its page: drawn larger"))
+        ink = _ink_of(decoded)
+        box = bounding_box(ink.amount)
     if not is_line_drawing(ink.tone[box]):
         kept = "looks like a photo, not like a drawing: grey levels kept"
         return LoadedImage(_photo(decoded.pixels, size), (*decoded.notes, kept))
@@ -65,6 +68,14 @@ def load_drawing(source: Path | bytes | Pixels, size: int, whole: bool = False) 
         return LoadedImage(rasterize(Sketch.of([[[0, 0]]]), size), (*notes, "only a dot"))
     canvas, note = redrawn(crop, size)
     return LoadedImage(255 - resized(canvas, size), (*notes, *note))
+
+
+def _ink_of(decoded: Decoded) -> Ink:
+    ink = find_ink(decoded.pixels)
+    if ink is None:
+        more = f" ({', '.join(decoded.notes)})" if decoded.notes else ""
+        raise UserError(f"nothing is drawn {decoded.name}: the picture has a single tone{more}")
+    return ink
 
 
 def load_photo(source: Path | bytes, size: int) -> Pixels:

@@ -1,9 +1,10 @@
-"""Image files from outside: looked at before they are decoded, decoded once, put on white."""
+"""Pictures from outside: looked at before they are decoded, decoded once, put on white."""
 
 from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,9 +13,15 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from sketchspace.errors import UserError
+from sketchspace.pictures.frames import eight_bits, finished_frame, on_white
+from sketchspace.pictures.ink import FAINTEST
+from sketchspace.sketch.errors import BadDrawing
+from sketchspace.sketch.svg_source import Box, SvgSource, read_svg
 
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
-BITMAPS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
+BITMAPS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+VECTORS = (".svg", ".svgz")
+EXPECTED = "PNG, JPEG, WebP, BMP, GIF, TIFF or SVG"
 MAX_FILE_BYTES = 64 << 20
 MAX_PIXELS = 50_000_000
 
@@ -23,36 +30,80 @@ _ORIENTATION = 0x0112  # the EXIF tag; 1 is upright
 
 @dataclass(frozen=True)
 class Decoded:
-    """An image as it looks on white paper: `pixels` uint8 `[height, width]` or `[height, width, 3]` (RGB)."""
+    """An image as it looks on white paper: `pixels` uint8 `[height, width]` or `[height, width, 3]` (RGB).
+
+    `closer(rows, columns)` draws a part of an SVG anew, larger; a bitmap has none. `name` is for messages.
+    """
 
     pixels: NDArray[np.uint8]
     notes: tuple[str, ...]
+    name: str = "here"
+    closer: Callable[[slice, slice], Decoded] | None = None
 
 
 def decode(source: Path | bytes | NDArray[np.uint8]) -> Decoded:
-    """Decode a PNG, JPEG, WebP, BMP or GIF (its first frame), told by content and not by name.
+    """Decode a PNG, JPEG, WebP, BMP, GIF, TIFF or SVG, told by content and not by name.
 
     A decoded picture, uint8 `[h, w]`, `[h, w, 3]` (RGB) or `[h, w, 4]` (RGBA), may be given instead.
 
+    An SVG is drawn as browsers draw it, 512 px a side. Of an animation the finished drawing is taken.
     Transparency is put on white, 16-bit and palette images become 8-bit, an EXIF rotation is carried out.
     Raises `UserError` for a missing, empty, truncated or broken file, for another kind of file, for more than
     64 MB, and, before anything is decoded, for more than 50 megapixels.
     """
     if isinstance(source, np.ndarray):
-        return _flatten(_as_image(source))
+        return Decoded(*_flatten(_as_image(source)))
     name = str(source) if isinstance(source, Path) else "the image"
-    data = _read(source, name) if isinstance(source, Path) else source
+    data = read_bytes(source) if isinstance(source, Path) else source
+    where = f"in {source}" if isinstance(source, Path) else "here"
     if not data:
-        raise UserError(f"{name} is empty; give a PNG, JPEG, WebP, BMP or GIF image")
+        raise UserError(f"{name} is empty; give a {EXPECTED} image")
     if len(data) > MAX_FILE_BYTES:
         raise UserError(
             f"{name} has {len(data) >> 20} MB, at most {MAX_FILE_BYTES >> 20} are read; scale it down"
         )
+    if _is_svg(data):
+        return _drawn(data, name, where)
     image = _open(data, name)
     try:
-        return _flatten(image)
+        return Decoded(*_flatten(image), where)
     except Exception:  # what a decoder raises for broken data depends on the format
         raise UserError(f"{name} is a broken or cut off {image.format} file; save it again") from None
+
+
+def _is_svg(data: bytes) -> bool:
+    start = data[:64].replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n")
+    return start.startswith((b"<", b"\x1f\x8b"))
+
+
+def _drawn(data: bytes, name: str, where: str) -> Decoded:
+    try:
+        return drawn_svg(read_svg(data), name, where)
+    except BadDrawing as bad:
+        raise UserError(f"{name} holds no drawing that can be read ({bad.detail})") from None
+
+
+def drawn_svg(source: SvgSource, name: str, where: str = "here") -> Decoded:
+    """An SVG as a browser shows it. Raises `BadDrawing` as `png_of` does."""
+    from sketchspace.pictures.svg_picture import shown_part
+
+    pixels, notes = _page(source, None, name)
+
+    def closer(rows: slice, columns: slice) -> Decoded:
+        part = shown_part(source, pixels.shape, rows, columns)
+        return Decoded(*_page(source, part, name), name=where)
+
+    return Decoded(pixels, (*source.notes, *notes), where, closer if source.in_proportion else None)
+
+
+def _page(source: SvgSource, page: Box | None, name: str) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
+    """An SVG on white paper; one that leaves no mark there is looked at as a picture on transparent paper."""
+    from sketchspace.pictures.svg_picture import png_of
+
+    pixels, notes = _flatten(_open(png_of(source, page), name))
+    if np.ptp(pixels) < FAINTEST:
+        pixels, notes = _flatten(_open(png_of(source, page, None), name))
+    return pixels, notes
 
 
 def _as_image(pixels: NDArray[np.uint8]) -> Image.Image:
@@ -65,14 +116,15 @@ def _as_image(pixels: NDArray[np.uint8]) -> Image.Image:
     return Image.fromarray(pixels)
 
 
-def _read(path: Path, name: str) -> bytes:
+def read_bytes(path: Path) -> bytes:
+    """The bytes of a file, one past the limit at most; `UserError` where there is none to read."""
     try:
         with path.open("rb") as file:
             return file.read(MAX_FILE_BYTES + 1)
     except FileNotFoundError:
-        raise UserError(f"there is no file {name}") from None
+        raise UserError(f"there is no file {path}") from None
     except OSError as error:
-        raise UserError(f"{name} cannot be read: {error.strerror}") from None
+        raise UserError(f"{path} cannot be read: {error.strerror}") from None
 
 
 def _open(data: bytes, name: str) -> Image.Image:
@@ -85,36 +137,25 @@ def _open(data: bytes, name: str) -> Image.Image:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise UserError(too_large) from None
     except Exception:  # a broken header: the kind of error depends on the format
-        raise UserError(f"{name} is not a readable image; expected PNG, JPEG, WebP, BMP or GIF") from None
+        raise UserError(f"{name} is not a readable image; expected {EXPECTED}") from None
     if image.width * image.height > MAX_PIXELS:
         raise UserError(too_large)
     return image
 
 
-def _flatten(image: Image.Image) -> Decoded:
-    notes: list[str] = []
+def _flatten(image: Image.Image) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
+    """A picture in 8 bits on white, and what was done."""
+    image, frame = finished_frame(image)
+    notes = list(frame)
     image.load()
     if image.getexif().get(_ORIENTATION, 1) != 1:
         image = ImageOps.exif_transpose(image)
         notes.append("turned upright as its EXIF data says")
     if image.has_transparency_data:
-        return _on_white(image.convert("RGBA"), notes)
-    if image.mode.startswith("I"):  # 16 bits, in one of several byte orders
-        wide = np.asarray(image, dtype=np.float64)
-        return Decoded(np.rint(wide.clip(0, 65535) / 257).astype(np.uint8), tuple(notes))
-    grey = image.mode in ("1", "L", "LA")
-    return Decoded(np.asarray(image.convert("L" if grey else "RGB")), tuple(notes))
-
-
-def _on_white(image: Image.Image, notes: list[str]) -> Decoded:
-    """Composite on white; white ink on transparent paper would vanish there and becomes black."""
-    alpha = image.getchannel("A")
-    opacity = np.asarray(alpha)
-    if opacity.min() == 255:
-        return Decoded(np.asarray(image.convert("RGB")), tuple(notes))
-    canvas = Image.new("RGB", image.size, "white")
-    canvas.paste(image.convert("RGB"), mask=alpha)
-    pixels = np.asarray(canvas)
-    if pixels.min() > 230 and opacity.min() < opacity.max():
-        return Decoded(255 - opacity, (*notes, "white lines on a transparent background made black"))
-    return Decoded(pixels, (*notes, "transparent background put on white"))
+        pixels, more = on_white(image.convert("RGBA"))
+    elif image.mode.startswith(("I", "F")):  # 16 bits, in one of several byte orders
+        pixels, more = eight_bits(np.asarray(image, dtype=np.float64))
+    else:
+        grey = image.mode in ("1", "L", "LA")
+        pixels, more = np.asarray(image.convert("L" if grey else "RGB")), ()
+    return pixels, (*notes, *more)

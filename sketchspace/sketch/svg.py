@@ -1,159 +1,131 @@
-"""SVG drawings: shapes and paths with their transforms become strokes."""
+"""SVG drawings as strokes: the outlines of shapes and paths, with styles and transforms, by svgelements."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from xml.parsers import expat
+import io
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from sketchspace.sketch.errors import MAX_POINTS, BadDrawing, check_bytes, check_coordinates
+from sketchspace.sketch.errors import MAX_POINTS, BadDrawing, check_coordinates, check_points
 from sketchspace.sketch.strokes import Sketch
-from sketchspace.sketch.svg_matrix import IDENTITY, Matrix, apply, product, transform
-from sketchspace.sketch.svg_path import Segment, flatten, parse_path
+from sketchspace.sketch.svg_source import SvgSource, read_svg
 
-MAX_DEPTH = 100
-MAX_ELEMENTS = 100_000
 FLATNESS = 1 / 1000
 """How far a stroke may be off its curve, as a fraction of the drawing's extent."""
+MAX_STROKE_BYTES, MAX_STROKE_ELEMENTS = 1 << 20, 5_000
+"""Of a file whose strokes are read; svgelements takes 2 s for as much."""
 
-_SHAPES = frozenset(("path", "line", "polyline", "polygon", "rect", "circle", "ellipse"))
-_GROUPS = frozenset(("svg", "g", "a", "switch"))
-_INVISIBLE = frozenset(("none", "transparent", "white", "#fff", "#ffffff", "rgb(255,255,255)"))
-_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
+_PARTS = 200  # of one curve at most
+
+Complex = NDArray[np.complex128]
 
 
 def parse_svg(data: bytes) -> Sketch:
-    """Strokes of an SVG file in document order, in its units (y down); curves become points.
+    """Strokes of an SVG file in document order, y down; curves become points.
 
-    Read are path, line, polyline, polygon, rect, circle and ellipse inside any groups with any transforms;
-    left out is what has no visible outline or filling (white counts as invisible), and what is only defined
-    for later use. Raises `BadDrawing`: line_too_long for more than 8 MB, bad_xml (also for declared
-    entities, which can blow up), too_many_points, not_finite, empty_drawing.
+    Read are the outlines of shapes and paths that have a stroke or a filling. What covers, clips or masks
+    others is not looked at: `sketchspace.pictures.svg_strokes` compares the strokes with the picture.
+    Raises `BadDrawing`: as `read_svg` does, too_complex for more than 1 MB or 5,000 elements,
+    too_many_points, not_finite, empty_drawing.
     """
-    check_bytes(data)
-    collector = _Collector()
-    parser = expat.ParserCreate(namespace_separator=" ")
-    parser.StartElementHandler = collector.start
-    parser.EndElementHandler = collector.end
-    parser.EntityDeclHandler = _refuse_entity
-    try:
-        parser.Parse(data, True)
-    except BadDrawing:
-        raise
-    except (expat.ExpatError, LookupError, ValueError) as error:
-        raise BadDrawing("bad_xml", str(error)) from None
-    except ArithmeticError as error:
-        raise BadDrawing("not_finite", f"in a path: {error}") from None
-    return _sketch(collector.subpaths)
+    return strokes_of(read_svg(data), None)
 
 
-def _refuse_entity(*_: object) -> None:
-    raise BadDrawing("bad_xml", "the file declares entities")
-
-
-def _sketch(subpaths: list[list[Segment]]) -> Sketch:
+def strokes_of(source: SvgSource, size: tuple[int, int] | None) -> Sketch:
+    """The strokes of a file, in px of a picture of that size, or in user units."""
+    text = source.text(source.page if size else None, size, background=False)
+    if len(text) > MAX_STROKE_BYTES or source.elements > MAX_STROKE_ELEMENTS:
+        raise BadDrawing(
+            "too_complex",
+            f"strokes are read of SVG files of at most {MAX_STROKE_BYTES >> 20} MB and"
+            f" {MAX_STROKE_ELEMENTS:,} elements",
+        )
+    subpaths = _subpaths(text)
     if not subpaths:
         raise BadDrawing("empty_drawing", "no visible shape")
-    corners = np.array([point for subpath in subpaths for segment in subpath for point in segment])
-    sides = np.stack([corners.real, corners.imag])
-    check_coordinates(sides)
-    tolerance = float(np.ptp(sides, axis=1).max()) * FLATNESS
-    return Sketch.of([flatten(subpath, tolerance) for subpath in subpaths])
+    corners = np.concatenate([controls for subpath in subpaths for controls in subpath])
+    check_coordinates(np.stack([corners.real, corners.imag]))
+    tolerance = max(float(np.ptp(corners.real)), float(np.ptp(corners.imag))) * FLATNESS
+    sketch = Sketch.of([_flat(subpath, tolerance) for subpath in subpaths])
+    check_points(sum(map(len, sketch.strokes)))
+    return sketch
 
 
-@dataclass(frozen=True)
-class _Context:
-    """What an element hands down to those inside it."""
+def _subpaths(text: str) -> list[list[Complex]]:
+    """Every subpath as a list of Bezier curves: control points, complex `[2..4]`, with both ends."""
+    import svgelements
 
-    matrix: Matrix = IDENTITY
-    fill: str = "black"
-    stroke: str = "none"
-    hidden: bool = False
-
-    def inside(self, tag: str, attributes: Mapping[str, str]) -> _Context:
-        """The context of a child with these attributes; a style overrules an attribute of the same name."""
-        style = dict(attributes)
-        for entry in attributes.get("style", "").split(";"):
-            name, _, value = entry.partition(":")
-            style[name.strip()] = value.strip()
-        return _Context(
-            product(self.matrix, transform(attributes.get("transform", ""))),
-            style.get("fill", self.fill).lower().replace(" ", ""),
-            style.get("stroke", self.stroke).lower().replace(" ", ""),
-            self.hidden
-            or style.get("display") == "none"
-            or style.get("visibility") == "hidden"
-            or tag not in _GROUPS | _SHAPES,
-        )
-
-    @property
-    def visible(self) -> bool:
-        """Whether a shape leaves a mark on white paper."""
-        return not self.hidden and not {self.fill, self.stroke} <= _INVISIBLE
+    try:
+        parsed = svgelements.SVG.parse(io.StringIO(text), reify=True)
+        shapes = [
+            svgelements.Path(element)
+            for element in parsed.elements()
+            if isinstance(element, svgelements.Shape) and _visible(element)
+        ]
+        found = [
+            list(_curves(subpath, svgelements))
+            for shape in shapes
+            for subpath in _without_arcs(shape, svgelements).as_subpaths()
+        ]
+    except (MemoryError, BadDrawing):
+        raise
+    except Exception as error:  # what svgelements raises for broken numbers has no common kind
+        raise BadDrawing("bad_xml", f"a shape cannot be read: {error}") from None
+    return [curves for curves in found if curves]
 
 
-class _Collector:
-    """Takes down the visible shapes as the parser passes them."""
-
-    def __init__(self) -> None:
-        self.subpaths: list[list[Segment]] = []
-        self.points = self.elements = 0
-        self.contexts = [_Context()]
-
-    def start(self, name: str, attributes: dict[str, str]) -> None:
-        """An element begins; `name` is "namespace tag" or "tag"."""
-        tag = name.rpartition(" ")[2]
-        context = self.contexts[-1].inside(tag, attributes)
-        self.elements += 1
-        if len(self.contexts) > MAX_DEPTH or self.elements > MAX_ELEMENTS:
-            raise BadDrawing("bad_xml", f"more than {MAX_DEPTH} levels or {MAX_ELEMENTS:,} elements")
-        self.contexts.append(context)
-        if tag not in _SHAPES or not context.visible:
-            return
-        for subpath in parse_path(_path_data(tag, attributes)):
-            self.points += len(subpath) + 1
-            if self.points > MAX_POINTS:
-                raise BadDrawing("too_many_points", f"more than {MAX_POINTS:,} points")
-            self.subpaths.append([apply(context.matrix, segment) for segment in subpath])
-
-    def end(self, _: str) -> None:
-        """An element ends."""
-        self.contexts.pop()
+def _visible(shape: Any) -> bool:
+    """Whether a shape leaves a mark: it has a line or a filling that is not wholly transparent."""
+    values = shape.values
+    if values.get("visibility") in ("hidden", "collapse") or _number(values.get("opacity", "1")) == 0:
+        return False
+    line = shape.stroke.value is not None and shape.stroke.alpha and shape.stroke_width != 0
+    return bool(line or (shape.fill.value is not None and shape.fill.alpha))
 
 
-def _path_data(tag: str, attributes: Mapping[str, str]) -> str:
-    """Any shape in the language of paths (SVG 1.1, chapter 9); nothing for one without size."""
-
-    def number(name: str, otherwise: float = 0.0) -> float:
-        found = _NUMBER.match(attributes.get(name, "").strip())
-        return float(found.group()) if found else otherwise
-
-    if tag == "path":
-        return attributes.get("d", "")
-    if tag in ("polyline", "polygon"):
-        return f"M{attributes.get('points', '')}" + ("z" if tag == "polygon" else "")
-    if tag == "line":
-        return f"M{number('x1')},{number('y1')}L{number('x2')},{number('y2')}"
-    if tag == "rect":
-        corner = number("rx", number("ry"))
-        return _rectangle(number("x"), number("y"), number("width"), number("height"), corner)
-    rx = number("r") if tag == "circle" else number("rx", number("ry"))
-    ry = rx if tag == "circle" else number("ry", rx)
-    if rx <= 0 or ry <= 0:
-        return ""
-    arc = f"A{rx},{ry},0,1,1,"
-    left, right, y = number("cx") - rx, number("cx") + rx, number("cy")
-    return f"M{right},{y}{arc}{left},{y}{arc}{right},{y}z"
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return 1.0
 
 
-def _rectangle(x: float, y: float, width: float, height: float, radius: float) -> str:
-    if width <= 0 or height <= 0:
-        return ""
-    r = min(max(radius, 0), width / 2, height / 2)
-    a, w, h = f"a{r},{r},0,0,1,", width - 2 * r, height - 2 * r
-    if not r:
-        return f"M{x},{y}h{w}v{h}h{-w}z"
-    return f"M{x + r},{y}h{w}{a}{r},{r}v{h}{a}{-r},{r}h{-w}{a}{-r},{-r}v{-h}{a}{r},{-r}z"
+def _without_arcs(path: Any, svgelements: Any) -> Any:
+    """Arcs as cubic curves; one without a radius is a line (SVG 2, section 9.5.1)."""
+    for number, segment in enumerate(path):
+        if isinstance(segment, svgelements.Arc) and not (segment.rx and segment.ry):
+            path[number] = svgelements.Line(segment.start, segment.end)
+    path.approximate_arcs_with_cubics()
+    return path
+
+
+def _curves(subpath: Any, svgelements: Any) -> Any:
+    for segment in subpath:
+        if isinstance(segment, svgelements.Move) or segment.start is None or segment.end is None:
+            continue
+        points = [segment.start]
+        if isinstance(segment, svgelements.QuadraticBezier):
+            points.append(segment.control)
+        elif isinstance(segment, svgelements.CubicBezier):
+            points += [segment.control1, segment.control2]
+        yield np.array([complex(point) for point in (*points, segment.end)])
+
+
+def _flat(subpath: list[Complex], tolerance: float) -> NDArray[np.float64]:
+    """Points `[n, 2]` along a subpath, at most `tolerance` beside it (parts by Wang's bound)."""
+    pieces = [subpath[0][:1]]
+    for controls in subpath:
+        degree = len(controls) - 1
+        bend = float(np.abs(np.diff(controls, 2)).max(initial=0))
+        parts = 1 + int(min(_PARTS, np.sqrt(degree * (degree - 1) / 8 * bend / max(tolerance, 1e-12))))
+        t = np.arange(1, parts + 1) / parts
+        points = np.repeat(controls[:, None], parts, axis=1)
+        while len(points) > 1:  # de Casteljau's construction
+            points = points[:-1] * (1 - t) + points[1:] * t
+        pieces.append(points[0])
+    line = np.concatenate(pieces)
+    if len(line) > MAX_POINTS:
+        raise BadDrawing("too_many_points", f"more than {MAX_POINTS:,} points")
+    return np.stack([line.real, line.imag], axis=1)
