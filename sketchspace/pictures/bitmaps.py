@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sketchspace.errors import UserError
+from sketchspace.pictures.clutter import LEAST_SIDE
 from sketchspace.pictures.decode import Decoded, decode
 from sketchspace.pictures.ink import (
     INVERTED,
@@ -23,10 +24,12 @@ from sketchspace.pictures.ink import (
     line_width,
     resized,
 )
+from sketchspace.pictures.sheet import STRAIGHTENED, straightened
 from sketchspace.sketch.raster import drawing_room, line_width_of, rasterize
 from sketchspace.sketch.strokes import Sketch
 
 _SMALL = 200  # px: of an SVG, a smaller drawing on its page is looked at from closer
+_LONGEST = 1200  # px of a picture in which lines are looked for
 _ZOOM = 4  # work is done on a canvas this many times larger than the result
 _DOT = 0.03  # of the picture's side: ink within less is a dot, whatever its form
 _WIDEST = 0.2  # of the side: what is wider is no line but a solid shape
@@ -48,18 +51,19 @@ def load_drawing(source: Path | bytes | Pixels | Decoded, size: int, whole: bool
     With `whole` the canvas is kept as it is and only resized, thin lines kept.
     Raises `UserError` for files that are no images (see `decode`) and where nothing is drawn.
     """
-    decoded = source if isinstance(source, Decoded) else decode(source)
-    ink = _ink_of(decoded)
+    given = source if isinstance(source, Decoded) else decode(source)
+    decoded = given if whole else _flattened(given)
+    ink = _ink_of(decoded, clean=not whole)
     if whole:
         return LoadedImage(_whole(decoded.pixels, size, INVERTED in ink.notes), (*decoded.notes, *ink.notes))
     box = bounding_box(ink.amount)
     if decoded.closer and max(ink.amount[box].shape) < _SMALL:
         decoded = replace(decoded.closer(*box), notes=(*decoded.notes, "small on its page: drawn larger"))
-        ink = _ink_of(decoded)
+        ink = _ink_of(decoded, clean=True)
         box = bounding_box(ink.amount)
     if not is_line_drawing(ink.tone[box]):
         kept = "looks like a photo, not like a drawing: grey levels kept"
-        return LoadedImage(_photo(decoded.pixels, size), (*decoded.notes, kept))
+        return LoadedImage(_photo(given.pixels, size), (*given.notes, kept))
     notes = [*decoded.notes, *ink.notes]
     crop = ink.amount[box]
     if crop.size < ink.amount.size:
@@ -70,8 +74,18 @@ def load_drawing(source: Path | bytes | Pixels | Decoded, size: int, whole: bool
     return LoadedImage(255 - resized(canvas, size), (*notes, *note))
 
 
-def _ink_of(decoded: Decoded) -> Ink:
-    ink = find_ink(decoded.pixels)
+def _flattened(decoded: Decoded) -> Decoded:
+    """A photo of a sheet on a table as the sheet alone; large pictures no larger than lines need."""
+    pixels, notes = decoded.pixels, decoded.notes
+    if max(pixels.shape) >= LEAST_SIDE and (sheet := straightened(pixels)) is not None:
+        pixels, notes = sheet, (*notes, STRAIGHTENED)
+    if max(pixels.shape) > _LONGEST:
+        pixels = resized(pixels, _LONGEST)
+    return replace(decoded, pixels=pixels, notes=notes)
+
+
+def _ink_of(decoded: Decoded, clean: bool) -> Ink:
+    ink = find_ink(decoded.pixels, clean)
     if ink is None:
         more = f" ({', '.join(decoded.notes)})" if decoded.notes else ""
         raise UserError(f"nothing is drawn {decoded.name}: the picture has a single tone{more}")

@@ -1,0 +1,1 @@
+"""Which drawings keep their class when they are photographed, scanned or framed."""
