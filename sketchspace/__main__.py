@@ -47,7 +47,9 @@ flags.DEFINE_string(
 flags.DEFINE_bool(
     "normalize", False, "Index vectors scaled to length 1, ranking by angle. Example: --normalize"
 )
-flags.DEFINE_integer("line", 1, "Line of an ndjson query, counted from 1. Example: --line=7", lower_bound=1)
+flags.DEFINE_integer(
+    "line", 1, "Drawing of an ndjson or CSV query, counted from 1. Example: --line=7", lower_bound=1
+)
 flags.DEFINE_multi_string(
     "label",
     None,
