@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from preprocess.catalogue import Catalogue
+from preprocess.classes import same_but_for_case
 from preprocess.plan import Plan, annotate, make_plan
 from preprocess.processes import Workers
 from preprocess.registry import dataset_spec
@@ -85,7 +86,7 @@ def _index(spec: DatasetSpec, found: Found, work: WorkFolder, options: Options, 
         catalogue.add(Index(new_rows(0), (), (), found.dropped, found.bad))
         for index in pool.map(partial(index_chunk, spec.name, options), chunks, "reading"):
             catalogue.add(index)
-        return make_plan(catalogue, options, work.state, named)
+        return make_plan(catalogue, options, work.state, named, spec.example)
     finally:
         catalogue.close()
 
@@ -148,6 +149,7 @@ def _manifest(
         classes=plan.classes,
         counts=counts,
         dropped=plan.dropped,
+        dropped_first={reason: plan.first[reason] for reason in plan.dropped if reason in plan.first},
         image_size=options.image_size,
         seed=options.seed,
         options=made,
@@ -178,6 +180,11 @@ def _finish(work: WorkFolder, manifest: Manifest, annotations: dict[str, Any]) -
 
 
 def _say_what_is_missing(plan: Plan) -> None:
+    for names in same_but_for_case(plan.classes):
+        print(
+            f"note: {' and '.join(map(repr, names))} are classes of their own; rename one to join them",
+            file=sys.stderr,
+        )
     for reason, count in plan.dropped.items():
         place = f", first in {plan.first[reason]}" if reason in plan.first else ""
         print(f"left out: {count:,} x {reason}{place}", file=sys.stderr)

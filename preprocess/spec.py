@@ -195,7 +195,7 @@ class DatasetSpec:
     "attributes": {class_name: {"names": [...], "values": {str(instance): [0, 1, ...]}}}}, all three numbers
     of a triplet being instances (of the sketch, of two photos). It takes out what is not in `kept`, and
     raises `UserError` for annotations that do not belong to the pictures. `found.extra` is whatever `find`
-    has read; `options.classes` are the chosen classes.
+    has read; `options.classes` are the chosen classes. `example` shows in a few words what is read.
     """
 
     name: str
@@ -210,3 +210,4 @@ class DatasetSpec:
     annotate: Callable[[Found, Kept, Options], dict[str, Any]] | None = None
     needs_source: bool = True
     defaults: dict[str, Any] = field(default_factory=dict)
+    example: str = ""
