@@ -13,8 +13,9 @@ from PIL import Image, ImageOps
 
 from sketchspace.errors import UserError
 
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
-BITMAPS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "AVIF")
+KINDS = "PNG, JPEG, WebP, BMP, GIF, TIFF, AVIF or HEIC"
+BITMAPS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif", ".heic", ".heif")
 MAX_FILE_BYTES = 64 << 20
 MAX_PIXELS = 50_000_000
 
@@ -30,7 +31,7 @@ class Decoded:
 
 
 def decode(source: Path | bytes | NDArray[np.uint8]) -> Decoded:
-    """Decode a PNG, JPEG, WebP, BMP or GIF (its first frame), told by content and not by name.
+    """Decode a picture of one of `KINDS` (its first frame), told by content and not by name.
 
     A decoded picture, uint8 `[h, w]`, `[h, w, 3]` (RGB) or `[h, w, 4]` (RGBA), may be given instead.
 
@@ -43,7 +44,7 @@ def decode(source: Path | bytes | NDArray[np.uint8]) -> Decoded:
     name = str(source) if isinstance(source, Path) else "the image"
     data = _read(source, name) if isinstance(source, Path) else source
     if not data:
-        raise UserError(f"{name} is empty; give a PNG, JPEG, WebP, BMP or GIF image")
+        raise UserError(f"{name} is empty; give a {KINDS} image")
     if len(data) > MAX_FILE_BYTES:
         raise UserError(
             f"{name} has {len(data) >> 20} MB, at most {MAX_FILE_BYTES >> 20} are read; scale it down"
@@ -77,18 +78,39 @@ def _read(path: Path, name: str) -> bytes:
 
 def _open(data: bytes, name: str) -> Image.Image:
     """Read the header only; the pixels are decoded on first use."""
+    formats = (*FORMATS, "HEIF") if _is_heic(data) and _reads_heic(name) else FORMATS
     too_large = f"{name} has more than {MAX_PIXELS // 10**6} megapixels; scale it down"
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            image = Image.open(io.BytesIO(data), formats=FORMATS)
+            image = Image.open(io.BytesIO(data), formats=formats)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise UserError(too_large) from None
     except Exception:  # a broken header: the kind of error depends on the format
-        raise UserError(f"{name} is not a readable image; expected PNG, JPEG, WebP, BMP or GIF") from None
+        raise UserError(f"{name} is not a readable image; expected {KINDS}") from None
     if image.width * image.height > MAX_PIXELS:
         raise UserError(too_large)
     return image
+
+
+def _is_heic(data: bytes) -> bool:
+    kind = data[8:12]
+    return data[4:8] == b"ftyp" and (
+        kind in (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx")
+        or (kind in (b"mif1", b"msf1") and b"avif" not in data[:64])
+    )
+
+
+def _reads_heic(name: str) -> bool:
+    """Let Pillow know HEIC by the optional package; a `UserError` where that is not installed."""
+    try:
+        from pillow_heif import register_heif_opener
+    except ImportError:
+        raise UserError(
+            f"{name} is HEIC, which takes a further package: pip install pillow-heif; or save it as JPEG"
+        ) from None
+    register_heif_opener()
+    return True
 
 
 def _flatten(image: Image.Image) -> Decoded:
