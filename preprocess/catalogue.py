@@ -76,7 +76,8 @@ class Catalogue:
     def _note_bad(self, index: Index) -> None:
         for bad in index.bad:
             place = f"{bad.origin}, line {self._lines[bad.origin] + bad.line}" if bad.line else bad.origin
-            if self._strict and bad.reason != "not_recognized":
+            harmless = bad.reason == "not_recognized" or bad.reason.startswith("not_read_")
+            if self._strict and not harmless:
                 raise UserError(
                     f"{place}: {bad.reason}: {bad.detail}; mend it, or leave out --strict to skip it"
                 )

@@ -97,7 +97,8 @@ class Chunk:
 
     `origin` is how the user knows the file; `word` is the class that its name gives; `split` numbers
     `SPLIT_NAMES` where the source is already split, else -1. `pictures` are all pictures of a class where
-    objects are paired; `path` is then any folder or file that they come from.
+    objects are paired; `path` is then any folder or file that they come from. `members` are the pictures of a
+    class folder, pairs of path and origin.
     """
 
     path: Path
@@ -107,6 +108,7 @@ class Chunk:
     end: int = 0
     split: int = -1
     pictures: tuple[PictureFile, ...] = ()
+    members: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)

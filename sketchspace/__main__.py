@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 FLAGS = flags.FLAGS
 GALLERIES = Path("galleries")
 COMMANDS = ("index", "query")
-COUNTED = ("photo", "sketch", "embedded", "kept", "removed", "skipped")
+COUNTED = ("photo", "sketch", "embedded", "kept", "removed", "skipped", "other")
 DATASET_FILE = "manifest.json"
 
 flags.DEFINE_string(

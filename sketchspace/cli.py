@@ -56,13 +56,18 @@ def _guarded(main: Callable[[list[str]], None], argv: list[str]) -> None:
         main(argv[1:])
         sys.stdout.flush()
     except UserError as error:
-        _fail(str(error), 1)
+        _fail(_plain(str(error)), 1)
     except KeyboardInterrupt:
         _fail("stopped; the same command goes on where it can", 130)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EDQUOT):
             raise
         _fail(f"{error.strerror}: {error.filename or 'while writing'}; nothing half-written was left", 1)
+
+
+def _plain(message: str) -> str:
+    """A message without the lines that TensorFlow puts before one from within a graph."""
+    return message.rpartition("UserError: ")[2].strip() if message.startswith("in user code:") else message
 
 
 def _fail(message: str, status: int) -> NoReturn:

@@ -130,7 +130,7 @@ def broken(folder: Path) -> dict[str, int]:
     (folder / ".hidden.png").write_text("is passed over")
     (folder / "folder.png").mkdir()
     Path(os.fsdecode(os.fsencode(folder) + b"/z\xff\n.png")).write_bytes(good)
-    return {"bad_image": 4, "nothing_drawn": 1}
+    return {"bad_image": 4, "not_read_txt": 1, "nothing_drawn": 1}
 
 
 def test_broken_images_are_counted_by_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

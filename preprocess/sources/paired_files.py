@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from preprocess.sources.drawn import load_drawn, reason_of
 from preprocess.spec import (
     SPLIT_NAMES,
     ZERO_SHOT,
@@ -25,7 +26,7 @@ from preprocess.spec import (
 from preprocess.splits import parse_splits
 from sketchspace.errors import UserError
 from sketchspace.pictures.decode import MAX_FILE_BYTES
-from sketchspace.pictures.photos import fit_edges, load_as, load_sketch
+from sketchspace.pictures.photos import fit_edges, load_as
 from tfrecords.png import encode_png
 from tfrecords.schema import DOMAINS, Record
 
@@ -114,7 +115,7 @@ def _checked(picture: PictureFile, seen: set[int], options: Options) -> int:
     if picture.domain == PHOTO:
         load_as(without_edges(data)[0], size, "grey", options.fit)
     else:
-        load_sketch(data, size, options.fit)
+        load_drawn(data, picture.origin, size, options.fit)
     return len(data)
 
 
@@ -126,11 +127,9 @@ def read_file(path: Path, origin: str) -> bytes:
 
 
 def _note(picture: PictureFile, detail: str, dropped: Counter[str], bad: list[Bad]) -> None:
-    reason = "bad_image"
+    reason = reason_of(detail, picture.domain == PHOTO)
     if detail.startswith("its photo"):
         reason = "missing_photo"
-    elif detail.startswith("nothing"):
-        reason = "nothing_drawn" if picture.domain == SKETCH else "nothing_to_see"
     drop(Bad(reason, detail, picture.origin), dropped, bad)
 
 
@@ -163,7 +162,7 @@ def read(data: bytes, origin: Origin, options: Options) -> Record:
     size, fit = options.image_size, options.fit
     shown: bytes | None = None
     if origin.domain == "sketch":
-        pixels = load_sketch(data, size, fit)
+        pixels = load_drawn(data, origin.name, size, fit)
     else:
         photo, edges = without_edges(data)
         published = edges is not None and options.photo_as == "edges"
