@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
@@ -66,8 +67,12 @@ def _guarded(main: Callable[[list[str]], None], argv: list[str]) -> None:
 
 
 def _plain(message: str) -> str:
-    """A message without the lines that TensorFlow puts before one from within a graph."""
-    return message.rpartition("UserError: ")[2].strip() if message.startswith("in user code:") else message
+    """A message without what TensorFlow and Keras put around one from within a graph or a layer."""
+    if "in user code:" in message and (found := re.findall(r"UserError: (.+)", message)):
+        return str(found[-1]).strip()
+    if message.startswith("Exception encountered when calling"):
+        return message.partition("\n\n")[2].partition("\n\nCall arguments")[0].strip() or message
+    return message
 
 
 def _fail(message: str, status: int) -> NoReturn:

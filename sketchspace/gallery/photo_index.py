@@ -186,7 +186,7 @@ def _walk(walk: _Pass, writer: GalleryWriter, names: Sequence[str]) -> None:
 def _tell_skipped(walk: _Pass, listing: Listing, tell: Tell) -> None:
     """Name every file that was left out; a `UserError` where no photo remains."""
     others = ", ".join(
-        f"{number} {suffix} (first {ascii(listing.first_others[suffix])})"
+        f"{number} {suffix} (first {listing.first_others[suffix]!a})"
         for suffix, number in sorted(listing.others.items())
     )
     if others:
