@@ -12,33 +12,35 @@ import pytest
 from sketchspace.sketch.canvas import parse_canvas, read_canvas
 from sketchspace.sketch.errors import BadDrawing
 
-FIRST, SECOND = [[1, 2], [3, 4], [8, 5]], [[5, 6], [7, 9]]
+Points = list[list[float]]
+FIRST: Points = [[1, 2], [3, 4], [8, 5]]
+SECOND: Points = [[5, 6], [7, 9]]
 EXPECTED = [FIRST, SECOND]
 COLUMNS = [[[1, 3, 8], [2, 4, 5]], [[5, 7], [6, 9]]]
 
 
-def xy(points: list[list[float]], **more: Any) -> list[dict[str, Any]]:
+def xy(points: Points, **more: Any) -> list[dict[str, Any]]:
     return [{"x": x, "y": y, **more} for x, y in points]
 
 
-def flat(points: list[list[float]]) -> list[float]:
+def flat(points: Points) -> list[float]:
     return [value for point in points for value in point]
 
 
-def moved(points: list[list[float]], x: float, y: float) -> list[list[float]]:
+def moved(points: Points, x: float, y: float) -> Points:
     return [[a + x, b + y] for a, b in points]
 
 
-def konva_line(points: list[list[float]], **attrs: Any) -> dict[str, Any]:
+def konva_line(points: Points, **attrs: Any) -> dict[str, Any]:
     return {"className": "Line", "attrs": {"points": flat(points), "stroke": "black", **attrs}}
 
 
-def fabric_path(points: list[list[float]], **more: Any) -> dict[str, Any]:
+def fabric_path(points: Points, **more: Any) -> dict[str, Any]:
     commands = [["M", *points[0]], *(["L", *point] for point in points[1:])]
     return {"type": "path", "path": commands, **more}
 
 
-def tldraw_shape(points: list[list[float]], **more: Any) -> dict[str, Any]:
+def tldraw_shape(points: Points, **more: Any) -> dict[str, Any]:
     segments = [{"type": "free", "points": xy(points, z=0.5)}]
     return {"typeName": "shape", "type": "draw", "props": {"segments": segments}, **more}
 
@@ -203,3 +205,45 @@ def test_groups_without_end_are_refused() -> None:
         node = {"className": "Group", "children": [node]}
     with pytest.raises(BadDrawing):
         parse_canvas(json.dumps(node).encode())
+
+
+def places(value: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Where the parts of a JSON value are, as names and numbers that lead there."""
+    inner = (
+        list(value.items())
+        if isinstance(value, dict)
+        else list(enumerate(value))
+        if isinstance(value, list)
+        else []
+    )
+    return [at, *(place for name, part in inner for place in places(part, (*at, name)))]
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_any_part_may_be_anything(name: str) -> None:
+    junk: list[Any] = [
+        None,
+        True,
+        "x",
+        "[[[1, 2], [3, 4]]]",
+        -1e300,
+        7,
+        [],
+        {},
+        [[]],
+        [[1, 2]],
+        {"x": 1},
+        {"points": [{}]},
+    ]
+    for place in places(LAYOUTS[name])[1:]:
+        for value in junk:
+            text = json.loads(json.dumps(LAYOUTS[name]))
+            holder = text
+            for step in place[:-1]:
+                holder = holder[step]
+            holder[place[-1]] = value
+            try:
+                sketch = parse_canvas(json.dumps(text).encode())
+            except BadDrawing:
+                continue
+            assert sketch.num_points > 0

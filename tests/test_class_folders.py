@@ -58,8 +58,8 @@ def test_a_zip_may_have_splits_and_stand_beside_a_folder(tmp_path: Path) -> None
     for number, split in enumerate(("train", "test")):
         for index in range(3):
             draw(source / split / "cat" / f"{index}.png", 10 * number + index)
-    split = build("folder", [pack(source, tmp_path / "s.zip", "x/")], tmp_path / "a", ALL)
-    assert split.counts == {"train": {"sketch": 3}, "test": {"sketch": 3}}
+    divided = build("folder", [pack(source, tmp_path / "s.zip", "x/")], tmp_path / "a", ALL)
+    assert divided.counts == {"train": {"sketch": 3}, "test": {"sketch": 3}}
     more = classes(tmp_path / "more", 2, ("dog",))
     for index in range(2):
         draw(tmp_path / "other" / "cat" / f"{index:03d}.png", 500 + index)

@@ -87,7 +87,7 @@ def _fabric_place(shape: dict[str, Any], points: NDArray[np.float64] | None) -> 
     size = np.array([number(shape, "width", high[0] - low[0]), number(shape, "height", high[1] - low[1])])
     # The pen's width counts once on each axis, scaled unless it is uniform.
     pen = number(shape, "strokeWidth") * (1 if shape.get("strokeUniform") is True else scale)
-    origin = [_FROM_ORIGIN.get(shape.get(name), 0.5) for name in ("originX", "originY")]
+    origin = [_FROM_ORIGIN.get(str(shape.get(name)), 0.5) for name in ("originX", "originY")]
     turned = _turned(math.radians(number(shape, "angle")))
     middle = np.array([*((size * scale + pen) * origin), 1.0])
     flips = [-1.0 if shape.get(name) is True else 1.0 for name in ("flipX", "flipY")]
@@ -96,7 +96,7 @@ def _fabric_place(shape: dict[str, Any], points: NDArray[np.float64] | None) -> 
     return _shifted(*at[:2]) @ turned @ np.diag([*(scale * flips), 1.0]) @ _shifted(*-own)
 
 
-_FROM_ORIGIN: dict[Any, float] = {"left": 0.5, "top": 0.5, "center": 0.0, "right": -0.5, "bottom": -0.5}
+_FROM_ORIGIN = {"left": 0.5, "top": 0.5, "center": 0.0, "right": -0.5, "bottom": -0.5}
 
 
 def _path_lines(commands: list[Any]) -> list[NDArray[np.float64]]:

@@ -119,6 +119,9 @@ def point_values(points: list[Any], flat: bool = True) -> list[Any]:
     numbers may stand in a row without brackets. Raises `BadDrawing` for anything else.
     """
     if flat and points and _is_flat(points):
+        text = next((value for value in points if type(value) is str), None)
+        if text is not None:
+            raise BadDrawing("not_a_number", f"a stroke holds the text {text[:20]!a}, expected points")
         if len(points) % 2:
             raise wrong(f"a stroke has {len(points)} numbers in a row, which are no pairs of x and y")
         return points
