@@ -82,7 +82,8 @@ def load_json(data: bytes) -> Any:
     try:
         return orjson.loads(data)
     except orjson.JSONDecodeError as error:
-        raise BadDrawing("bad_json", str(error)) from None
+        shown = ascii(data[:24].decode("utf-8", "replace")) if data else "nothing"
+        raise BadDrawing("bad_json", f"{shown} is no JSON: {error}") from None
 
 
 def _record(line: bytes) -> dict[str, Any]:
