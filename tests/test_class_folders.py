@@ -208,3 +208,19 @@ def test_files_beside_the_pictures_of_pairs_are_counted(tmp_path: Path) -> None:
     (source / "photo" / "shoe" / "a.xcf").write_bytes(b"x")
     manifest = build("folder", [source], tmp_path / "set", Options(image_size=16, splits="1,0"))
     assert manifest.dropped == {"not_read_xcf": 1}
+
+
+def test_pairs_whose_sketches_are_all_broken_are_refused(tmp_path: Path) -> None:
+    source = pairs(tmp_path / "x", ["shoe/a.jpg"], ["shoe/a-1.png"])
+    (source / "sketch" / "shoe" / "a-1.png").write_bytes(b"x")
+    with pytest.raises(
+        UserError, match=r"no sketch of the pairs can be used .*bad_image, first in sketch/shoe/a-1.png"
+    ):
+        build("folder", [source], tmp_path / "set", ALL)
+    assert [path.name for path in tmp_path.iterdir()] == ["x"]
+
+
+def test_classes_of_pairs_may_differ_in_case(tmp_path: Path) -> None:
+    source = pairs(tmp_path / "x", ["Shoe/a.jpg"], ["shoe/a-1.png"])
+    manifest = build("folder", [source], tmp_path / "set", Options(image_size=16, splits="1,0"))
+    assert manifest.classes == ("Shoe",) and manifest.counts == {"train": {"photo": 1, "sketch": 1}}

@@ -13,7 +13,7 @@ import zipfile
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path, PurePosixPath
 from unicodedata import normalize
@@ -68,7 +68,7 @@ def find(sources: list[Path], options: Options, scratch: Path) -> Found:
     and for a class that is not there.
     """
     dropped, bad = Counter[str](), list[Bad]()
-    placed = list(_one_variant(_placed(sources, dropped, bad)))
+    placed = _one_spelling(_one_variant(_placed(sources, dropped, bad)))
     for domain, kind in ((PHOTO, "photo"), (SKETCH, "sketch")):
         if not any(place.domain == domain for place in placed):
             raise UserError(
@@ -136,6 +136,21 @@ def _one_variant(places: Iterable[Placed]) -> Iterator[Placed]:
     for place in places:
         first[place.domain] = min(place.variant, first.get(place.domain, place.variant))
     return (place for place in places if place.variant == first[place.domain])
+
+
+def _one_spelling(places: Iterable[Placed]) -> list[Placed]:
+    """Sketches of a class that has no photos but for case, `sketch/shoe` beside `photo/Shoe`, go to that."""
+    places = list(places)
+    words = {place.word for place in places if place.domain == PHOTO}
+    alike: dict[str, list[str]] = defaultdict(list)
+    for word in words:
+        alike[word.casefold()].append(word)
+    return [
+        replace(place, word=alike[key][0])
+        if place.word not in words and len(alike.get(key := place.word.casefold(), [])) == 1
+        else place
+        for place in places
+    ]
 
 
 def _largest(places: Iterable[Placed]) -> list[Placed]:
