@@ -115,3 +115,9 @@ def test_errors_show_what_stood_where_and_what_is_read(
         or "get" in str(error.value)
     )
     assert not (tmp_path / "set").exists()
+
+
+def test_a_table_of_something_else_beside_drawings_is_left_out(tmp_path: Path) -> None:
+    manifest = made(tmp_path, {"a.ndjson": LINES.encode(), "list.csv": b"file,author\na.ndjson,me\n"})
+    assert manifest.dropped == {"not_read_csv": 1} and manifest.num_examples("train") == 3
+    assert "columns 'file', 'author'" in manifest.dropped_first["not_read_csv"]

@@ -49,7 +49,9 @@ def class_chunks(
     entries = list(_of_archive(source) if zipfile.is_zipfile(source) else _of_folder(source))
     depth = _depth_of_classes(entries)
     if depth is None:
-        raise UserError(f"{source} has no class folders; expected <class>/*.png inside it")
+        files = [entry.parts[-1] for entry in entries]
+        held = f" but {len(files):,} files such as {files[0]!a}" if files else ""
+        raise UserError(f"{source} has no class folders{held}; expected <class>/*.png inside it")
     classes = _sorted_out(entries, depth, dropped, bad)
     chunks, front = [], f"{source.name}/" if several else ""
     for number, (folder, found) in enumerate(classes.items()):

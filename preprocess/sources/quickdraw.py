@@ -17,7 +17,7 @@ from preprocess.spec import Bad, Chunk, DatasetSpec, Found, Index, Options, Orig
 from sketchspace.sketch.errors import BadDrawing
 from sketchspace.sketch.quickdraw import parse_quickdraw
 from sketchspace.sketch.raster import rasterize
-from sketchspace.sketch.records import EXAMPLE, TEXTS, is_plain, json_lines, text_suffix
+from sketchspace.sketch.records import EXAMPLE, TEXTS, NoDrawings, is_plain, json_lines, text_suffix
 from tfrecords.png import encode_png
 from tfrecords.schema import Record
 
@@ -49,7 +49,13 @@ def find(sources: list[Path], options: Options, scratch: Path) -> Found:
     for number, (path, file) in enumerate(zip(unpack(files, scratch), files, strict=True)):
         word, plain = class_of(file.origin), path
         if not is_plain(path, file.origin):
-            plain = _as_lines(path, file.origin, scratch / f"{number:05d}.ndjson")
+            try:
+                plain = _as_lines(path, file.origin, scratch / f"{number:05d}.ndjson")
+            except NoDrawings as other:
+                if len(files) == 1:
+                    raise
+                drop(Bad("not_read_csv", str(other), file.origin), dropped, bad)
+                continue
             packed += [(path, file.origin)] if file.member is None else []
         chunks += [Chunk(plain, file.origin, word, start, end) for start, end in cuts(plain.stat().st_size)]
     return Found(tuple(chunks), classes, dropped, tuple(bad), extra_files=tuple(packed))

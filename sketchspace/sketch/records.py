@@ -41,6 +41,10 @@ _MARKS = (
 _COLUMN = "drawing"
 
 
+class NoDrawings(UserError):
+    """A table that holds something else than drawings."""
+
+
 def text_suffix(name: str) -> str:
     """The suffix of a file of drawings in small letters, `.gz` taken off: `.csv` of `Cat.CSV.gz`.
 
@@ -223,7 +227,7 @@ def _rows(path: Path, name: str) -> Iterator[tuple[int, bytes]]:
         columns, between = _header(head)
         if _COLUMN not in columns:
             shown = ", ".join(ascii(column[:20]) for column in columns[:6])
-            raise UserError(
+            raise NoDrawings(
                 f"{name} has the columns {shown} and no column 'drawing'; expected a first line such as "
                 "countrycode,drawing,key_id,recognized,timestamp,word"
             )
