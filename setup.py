@@ -37,6 +37,7 @@ TRAIN = [
 ]
 """What the pipeline in a checkout needs beside it: data sets, training, evaluation."""
 FAISS = ["faiss-cpu>=1.15,<2"]
+HEIC = ["pillow-heif>=1.1,<2"]
 DEV = [
     "hypothesis>=6.150",
     "mypy>=1.18",
@@ -60,6 +61,6 @@ setup(
     packages=find_packages(include=["sketchspace", "sketchspace.*"]),
     package_data={"sketchspace": ["py.typed"]},
     install_requires=CORE,
-    extras_require={"train": TRAIN, "faiss": FAISS, "dev": [*TRAIN, *FAISS, *DEV]},
+    extras_require={"train": TRAIN, "faiss": FAISS, "heic": HEIC, "dev": [*TRAIN, *FAISS, *DEV]},
     entry_points={"console_scripts": ["sketchspace=sketchspace.__main__:console"]},
 )

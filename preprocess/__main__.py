@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from unicodedata import normalize
 
 from absl import flags
 
@@ -164,7 +165,7 @@ def _options(spec: DatasetSpec) -> Options:
 
 
 def _names(flag: str) -> tuple[str, ...]:
-    return tuple(sorted({name.strip() for name in FLAGS[flag].value or ()} - {""}))
+    return tuple(sorted({normalize("NFC", name.strip()) for name in FLAGS[flag].value or ()} - {""}))
 
 
 def _required(name: str) -> str:

@@ -16,6 +16,8 @@ T = TypeVar("T")
 MAX_CLASSES = 50_000
 BUCKET_BYTES = 64 << 20  # of source for each bucket: some 150,000 lines, 5 MB of rows
 MAX_BUCKETS = 256
+MAX_DETAIL = 300
+"""Letters that are told of what is wrong with an example."""
 
 
 class Catalogue:
@@ -23,7 +25,8 @@ class Catalogue:
 
     Indexes are added in the order of the chunks, so that "the first of each key" does not depend on which
     worker was quicker. `files` and `words` are the lists that the rows' numbers mean; `counts` has the rows
-    of each word after `drop_duplicates`; `dropped` counts by reason and `first` says where it was first seen.
+    of each word after `drop_duplicates`; `dropped` counts by reason and `first` where it was first seen, and
+    what was there.
     """
 
     def __init__(self, folder: Path, source_bytes: int, strict: bool = False) -> None:
@@ -73,26 +76,31 @@ class Catalogue:
     def _note_bad(self, index: Index) -> None:
         for bad in index.bad:
             place = f"{bad.origin}, line {self._lines[bad.origin] + bad.line}" if bad.line else bad.origin
-            if self._strict and bad.reason != "not_recognized":
+            harmless = bad.reason == "not_recognized" or bad.reason.startswith("not_read_")
+            if self._strict and not harmless:
                 raise UserError(
                     f"{place}: {bad.reason}: {bad.detail}; mend it, or leave out --strict to skip it"
                 )
-            self.first.setdefault(bad.reason, place)
+            self.first.setdefault(bad.reason, f"{place}: {' '.join(bad.detail.split())[:MAX_DETAIL]}")
         for origin in {origin for _, origin in index.files}:
             self._lines[origin] += index.lines
         self.dropped.update(index.dropped)
 
     def drop_duplicates(self) -> None:
         """Sort each bucket and keep the first row of each rank; the others count as dropped."""
-        by_word = np.zeros(len(self._word_numbers), np.int64)
+        by_word, twins = np.zeros(len(self._word_numbers), np.int64), list[tuple[int, int]]()
         for path, file in zip(self._paths, self._files, strict=True):
             file.close()
             rows = np.fromfile(path, ROW)
             _, first = np.unique(rows["rank"], return_index=True)
             if len(first) < len(rows):
                 self.dropped["duplicate_key"] += len(rows) - len(first)
+                again = np.delete(rows, first)
+                twins.append(min(zip(again["file"].tolist(), again["offset"].tolist(), strict=True)))
             path.write_bytes(rows[first].tobytes())
             by_word += np.bincount(rows["word"][first], minlength=len(by_word))
+        if twins:
+            self.first["duplicate_key"] = f"{self.files[min(twins)[0]][1]}: it is there already"
         self.counts = Counter(
             {word: int(count) for word, count in zip(self.words, by_word, strict=True) if count}
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
+from unicodedata import normalize
 
 import numpy as np
 
@@ -15,8 +16,11 @@ MAX_NAME = 100
 
 
 def clean_name(name: str) -> str | None:
-    """A class name with single spaces, or None for one that is empty, too long or not printable."""
-    plain = " ".join(name.split())
+    """A class name with single spaces, or None for one that is empty, too long or not printable.
+
+    Letters are composed (Unicode's form C), so that "é" is one name however a system writes it.
+    """
+    plain = " ".join(normalize("NFC", name).split())
     return plain if plain and len(plain) <= MAX_NAME and plain.isprintable() else None
 
 
@@ -25,6 +29,14 @@ def official_names() -> tuple[str, ...]:
     """The 345 class names of Quick, Draw!, sorted."""
     text = (Path(__file__).parent / "quickdraw_categories.txt").read_text(encoding="utf-8")
     return tuple(sorted(line for line in text.splitlines() if line))
+
+
+def same_but_for_case(names: Iterable[str]) -> list[list[str]]:
+    """Groups of names that differ in small and capital letters alone, sorted."""
+    groups: dict[str, list[str]] = {}
+    for name in sorted(names):
+        groups.setdefault(name.casefold(), []).append(name)
+    return [group for group in groups.values() if len(group) > 1]
 
 
 def choose_classes(names: Iterable[str], options: Options) -> tuple[str, ...]:

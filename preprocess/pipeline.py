@@ -17,11 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from preprocess.catalogue import Catalogue
+from preprocess.classes import same_but_for_case
 from preprocess.plan import Plan, annotate, make_plan
 from preprocess.processes import Workers
 from preprocess.registry import dataset_spec
 from preprocess.source_files import Source, stamps, used_sources
-from preprocess.spec import DatasetSpec, Found, Index, Options, new_rows
+from preprocess.spec import Chunk, DatasetSpec, Found, Index, Options, new_rows
 from preprocess.splits import parse_splits
 from preprocess.worker import ShardTask, changed, index_chunk, write_task
 from preprocess.workspace import WorkFolder, work_folder
@@ -30,7 +31,7 @@ from sketchspace.files import write_json
 from tfrecords.dataset import ANNOTATIONS, DatasetFolder
 from tfrecords.manifest import Manifest
 from tfrecords.preview import write_preview
-from tfrecords.schema import SCHEMA_VERSION
+from tfrecords.schema import DOMAINS, SCHEMA_VERSION
 from tfrecords.writer import finished_shard, shard_name
 
 Summaries = dict[str, dict[str, Any]]
@@ -62,6 +63,7 @@ def _build(
     chosen = dataclasses.replace(options, classes=found.classes, num_classes=0) if found.classes else options
     plan = Plan.load(work.state) or _index(spec, found, work, chosen, pool)
     try:
+        _check_both_domains(found.chunks, plan)
         annotations = annotate(spec, found, plan, chosen)
     except UserError:
         work.keep_matching("")
@@ -85,9 +87,28 @@ def _index(spec: DatasetSpec, found: Found, work: WorkFolder, options: Options, 
         catalogue.add(Index(new_rows(0), (), (), found.dropped, found.bad))
         for index in pool.map(partial(index_chunk, spec.name, options), chunks, "reading"):
             catalogue.add(index)
-        return make_plan(catalogue, options, work.state, named)
+        return make_plan(catalogue, options, work.state, named, spec.example)
     finally:
         catalogue.close()
+
+
+def _check_both_domains(chunks: Sequence[Chunk], plan: Plan) -> None:
+    """Raise `UserError` where photos and sketches were found, and of one of them none is left."""
+    given = {picture.domain for chunk in chunks for picture in chunk.pictures}
+    left = {
+        domain
+        for split, count in plan.counts.items()
+        for domain in plan.rows(split, 0, count)["domain"].tolist()
+    }
+    for domain in given - left if len(given) > 1 else ():
+        reasons = [
+            f"{count:,} x {reason}, first in {plan.first.get(reason, '?')}"
+            for reason, count in plan.dropped.items()
+        ]
+        raise UserError(
+            f"no {DOMAINS[domain]} of the pairs can be used ({'; '.join(reasons[:3])}); "
+            "mend the files and try again"
+        )
 
 
 def _write(spec: DatasetSpec, plan: Plan, work: WorkFolder, options: Options, pool: Workers) -> Summaries:
@@ -148,6 +169,7 @@ def _manifest(
         classes=plan.classes,
         counts=counts,
         dropped=plan.dropped,
+        dropped_first={reason: plan.first[reason] for reason in plan.dropped if reason in plan.first},
         image_size=options.image_size,
         seed=options.seed,
         options=made,
@@ -178,6 +200,11 @@ def _finish(work: WorkFolder, manifest: Manifest, annotations: dict[str, Any]) -
 
 
 def _say_what_is_missing(plan: Plan) -> None:
+    for names in same_but_for_case(plan.classes):
+        print(
+            f"note: {' and '.join(map(repr, names))} are classes of their own; rename one to join them",
+            file=sys.stderr,
+        )
     for reason, count in plan.dropped.items():
         place = f", first in {plan.first[reason]}" if reason in plan.first else ""
         print(f"left out: {count:,} x {reason}{place}", file=sys.stderr)

@@ -80,14 +80,17 @@ def rows_path(folder: Path, split: str) -> Path:
     return folder / f"{split}.rows"
 
 
-def make_plan(catalogue: Catalogue, options: Options, folder: Path, named: tuple[str, ...] = ()) -> Plan:
+def make_plan(
+    catalogue: Catalogue, options: Options, folder: Path, named: tuple[str, ...] = (), example: str = ""
+) -> Plan:
     """Choose classes and splits and write the rows into `folder`; a pure function of keys and options.
 
-    `named` are classes that are known to exist from the names of files. Raises UserError where a class is
-    unknown or empty, nothing is usable, or a split would be empty.
+    `named` are classes that are known to exist from the names of files; `example` shows what is read.
+    Raises UserError where a class is unknown or empty, nothing is usable, or a split would be empty.
     """
     catalogue.drop_duplicates()
-    classes = _choose(catalogue, options, named)
+    classes = _choose(catalogue, options, named, example)
+    _count_empty_classes(catalogue, options)
     label = {name: number for number, name in enumerate(classes)}
     lookup = np.array([label.get(word, -1) for word in catalogue.words], np.int32)
     splitter = _splitter(catalogue, classes, options)
@@ -114,7 +117,16 @@ def make_plan(catalogue: Catalogue, options: Options, folder: Path, named: tuple
     return plan
 
 
-def _choose(catalogue: Catalogue, options: Options, named: tuple[str, ...]) -> tuple[str, ...]:
+def _count_empty_classes(catalogue: Catalogue, options: Options) -> None:
+    """Classes of which nothing is left are counted and named like whatever else is left out."""
+    empty = sorted(word for word in catalogue.words if not catalogue.counts[word])
+    if empty and not options.classes:
+        more = f" and {len(empty) - 12:,} more" if len(empty) > 12 else ""
+        catalogue.dropped["empty_class"] += len(empty)
+        catalogue.first["empty_class"] = f"{', '.join(empty[:12])}{more}: nothing in it can be used"
+
+
+def _choose(catalogue: Catalogue, options: Options, named: tuple[str, ...], example: str) -> tuple[str, ...]:
     """Classes with drawings, or those asked for, which must have some."""
     seen = {*catalogue.words, *named}
     classes = choose_classes(seen, options) if options.classes and seen else ()
@@ -123,9 +135,12 @@ def _choose(catalogue: Catalogue, options: Options, named: tuple[str, ...]) -> t
             raise UserError(f"class '{name}' has no usable drawing; leave it out, or see why with --strict")
     if not catalogue.counts:
         reasons = [f"{count:,} x {reason}" for reason, count in catalogue.dropped.items()]
+        first = next(
+            (f", first in {catalogue.first[r]}" for r in catalogue.dropped if r in catalogue.first), ""
+        )
         raise UserError(
-            f"the source has no usable drawing ({', '.join(reasons) or 'no lines'}); "
-            "see --help for the formats that are read"
+            f"the source has no usable drawing ({', '.join(reasons) or 'no lines'}{first}); "
+            f"expected {example or 'one of the formats in --help'}"
         )
     return classes or choose_classes(catalogue.counts, options)
 

@@ -97,7 +97,8 @@ class Chunk:
 
     `origin` is how the user knows the file; `word` is the class that its name gives; `split` numbers
     `SPLIT_NAMES` where the source is already split, else -1. `pictures` are all pictures of a class where
-    objects are paired; `path` is then any folder or file that they come from.
+    objects are paired; `path` is then any folder or file that they come from. `members` are the pictures of a
+    class folder, pairs of path and origin.
     """
 
     path: Path
@@ -107,6 +108,7 @@ class Chunk:
     end: int = 0
     split: int = -1
     pictures: tuple[PictureFile, ...] = ()
+    members: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -195,7 +197,7 @@ class DatasetSpec:
     "attributes": {class_name: {"names": [...], "values": {str(instance): [0, 1, ...]}}}}, all three numbers
     of a triplet being instances (of the sketch, of two photos). It takes out what is not in `kept`, and
     raises `UserError` for annotations that do not belong to the pictures. `found.extra` is whatever `find`
-    has read; `options.classes` are the chosen classes.
+    has read; `options.classes` are the chosen classes. `example` shows in a few words what is read.
     """
 
     name: str
@@ -210,3 +212,4 @@ class DatasetSpec:
     annotate: Callable[[Found, Kept, Options], dict[str, Any]] | None = None
     needs_source: bool = True
     defaults: dict[str, Any] = field(default_factory=dict)
+    example: str = ""

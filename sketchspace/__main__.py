@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 FLAGS = flags.FLAGS
 GALLERIES = Path("galleries")
 COMMANDS = ("index", "query")
-COUNTED = ("photo", "sketch", "embedded", "kept", "removed", "skipped")
+COUNTED = ("photo", "sketch", "embedded", "kept", "removed", "skipped", "other")
 DATASET_FILE = "manifest.json"
 
 flags.DEFINE_string(
@@ -47,7 +47,9 @@ flags.DEFINE_string(
 flags.DEFINE_bool(
     "normalize", False, "Index vectors scaled to length 1, ranking by angle. Example: --normalize"
 )
-flags.DEFINE_integer("line", 1, "Line of an ndjson query, counted from 1. Example: --line=7", lower_bound=1)
+flags.DEFINE_integer(
+    "line", 1, "Drawing of an ndjson or CSV query, counted from 1. Example: --line=7", lower_bound=1
+)
 flags.DEFINE_multi_string(
     "label",
     None,

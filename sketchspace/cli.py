@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
@@ -56,13 +57,22 @@ def _guarded(main: Callable[[list[str]], None], argv: list[str]) -> None:
         main(argv[1:])
         sys.stdout.flush()
     except UserError as error:
-        _fail(str(error), 1)
+        _fail(_plain(str(error)), 1)
     except KeyboardInterrupt:
         _fail("stopped; the same command goes on where it can", 130)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EDQUOT):
             raise
         _fail(f"{error.strerror}: {error.filename or 'while writing'}; nothing half-written was left", 1)
+
+
+def _plain(message: str) -> str:
+    """A message without what TensorFlow and Keras put around one from within a graph or a layer."""
+    if "in user code:" in message and (found := re.findall(r"UserError: (.+)", message)):
+        return str(found[-1]).strip()
+    if message.startswith("Exception encountered when calling"):
+        return message.partition("\n\n")[2].partition("\n\nCall arguments")[0].strip() or message
+    return message
 
 
 def _fail(message: str, status: int) -> NoReturn:

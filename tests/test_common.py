@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from sketchspace import cli
 from sketchspace.errors import UserError, unknown_name
 from sketchspace.files import read_json, replace_folder, sha256_of, whole_folder, write_bytes, write_json
 from sketchspace.quiet import quiet_native_code
@@ -136,3 +137,24 @@ def test_a_closed_pipe_is_no_error() -> None:
     script = f"{shlex.quote(sys.executable)} -c {shlex.quote(COMMAND)} | head -c 5"
     done = subprocess.run(["bash", "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.stdout == "xxxxx" and done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    "framed",
+    [
+        "two is too many; try one",
+        'in user code:\n\n    File "x.py", line 3, in f  *\n        g(x)\n\n'
+        "    UserError: two is too many; try one\n",
+        'Exception encountered when calling layer "a" (type B).\n\ntwo is too many; try one\n\n'
+        "Call arguments received by layer:\n  x=1",
+    ],
+)
+def test_messages_lose_what_frameworks_put_around_them(
+    framed: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def main(argv: list[str]) -> None:
+        raise UserError(framed)
+
+    with pytest.raises(SystemExit):
+        cli._guarded(main, ["x"])
+    assert capsys.readouterr().err == "error: two is too many; try one\n"

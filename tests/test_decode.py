@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import sys
 import zlib
 
 import numpy as np
@@ -104,10 +105,10 @@ def test_damaged_files_never_raise_anything_else(kind):
 def test_other_files_are_explained(tmp_path):
     for name, data, message in (
         ("empty.png", b"", "empty.png is empty"),
-        ("text.png", b"hello " * 100, "expected PNG, JPEG, WebP, BMP, GIF, TIFF or SVG"),
+        ("text.png", b"hello " * 100, "expected PNG, JPEG, WebP, BMP, GIF, TIFF, AVIF, HEIC or SVG"),
         ("drawing.svg", b"<svg><g></svg>", "drawing.svg holds no drawing that can be read"),
         ("page.html", b"<html></html>", "its root is <html>, expected <svg>"),
-        ("scan.pcx", saved(Image.new("L", (9, 9)), "PCX"), "expected PNG, JPEG, WebP, BMP, GIF, TIFF or SVG"),
+        ("scan.pcx", saved(Image.new("L", (9, 9)), "PCX"), "expected PNG"),
         ("large.png", bytes(MAX_FILE_BYTES + 1), "at most 64 are read"),
     ):
         (tmp_path / name).write_bytes(data)
@@ -122,3 +123,26 @@ def test_other_files_are_explained(tmp_path):
 def test_content_counts_and_not_the_name(tmp_path):
     (tmp_path / "drawing.png").write_bytes(all_formats()["jpeg"])
     assert likeness(load_drawing(tmp_path / "drawing.png", 64).pixels, rasterize(HOUSE, 64)) > 0.93
+
+
+def test_tiff_and_avif_are_read_like_png() -> None:
+    drawing = Image.new("L", (40, 30), 255)
+    drawing.paste(0, (10, 5, 20, 25))
+    for kind, slack in (("TIFF", 0), ("AVIF", 12)):
+        found = decode(saved(drawing, kind)).pixels
+        found = found if found.ndim == 2 else found[..., 0]
+        assert np.abs(found.astype(int) - np.asarray(drawing)).max() <= slack
+    wide = Image.fromarray(np.array([[0, 65535], [257, 514]], np.uint16))
+    np.testing.assert_array_equal(decode(saved(wide, "TIFF")).pixels, [[0, 255], [1, 2]])
+
+
+def test_heic_is_read_or_names_the_package_that_reads_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    head = b"\0\0\0\x18ftypheic" + bytes(40)
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    with pytest.raises(UserError, match=r"is HEIC, .* pip install pillow-heif"):
+        decode(head)
+    monkeypatch.delitem(sys.modules, "pillow_heif")
+    heif = pytest.importorskip("pillow_heif")
+    heif.register_heif_opener()
+    drawing = Image.new("RGB", (64, 64), "white")
+    assert decode(saved(drawing, "HEIF")).pixels.min() > 240

@@ -130,7 +130,7 @@ def broken(folder: Path) -> dict[str, int]:
     (folder / ".hidden.png").write_text("is passed over")
     (folder / "folder.png").mkdir()
     Path(os.fsdecode(os.fsencode(folder) + b"/z\xff\n.png")).write_bytes(good)
-    return {"bad_image": 4, "nothing_drawn": 1}
+    return {"bad_image": 4, "not_read_txt": 1, "nothing_drawn": 1}
 
 
 def test_broken_images_are_counted_by_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -139,8 +139,8 @@ def test_broken_images_are_counted_by_reason(tmp_path: Path, capsys: pytest.Capt
     manifest = build("folder", [source], tmp_path / "set", ALL)
     assert manifest.dropped == dropped and manifest.num_examples("train") == 9
     told = capsys.readouterr().err
-    assert "left out: 4 x bad_image, first in cat/cut.png\n" in told
-    assert "left out: 1 x nothing_drawn, first in cat/blank.png\n" in told
+    assert "left out: 4 x bad_image, first in cat/cut.png: the image is a broken" in told
+    assert "left out: 1 x nothing_drawn, first in cat/blank.png: nothing is drawn" in told
 
 
 def test_strict_names_the_file(tmp_path: Path) -> None:

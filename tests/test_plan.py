@@ -226,7 +226,7 @@ def test_bad_lines_are_counted_and_placed_across_chunks(tmp_path: Path) -> None:
         dropped = Counter(item.reason for item in bad)
         catalogue.add(Index(np.zeros(0, ROW), (("/a", "a"),), (), dropped, bad, lines=10))
     assert catalogue.dropped == {"bad_json": 2, "no_key": 1}
-    assert catalogue.first == {"bad_json": "a, line 12", "no_key": "a, line 23"}
+    assert catalogue.first == {"bad_json": "a, line 12: x", "no_key": "a, line 23: y"}
 
 
 def test_strict_stops_at_the_first_bad_line_but_not_at_unrecognised_ones(tmp_path: Path) -> None:

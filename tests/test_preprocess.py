@@ -149,7 +149,8 @@ def test_command_makes_a_folder_and_says_so(tmp_path: Path, capsys: pytest.Captu
         f"next: python train.py --model=sknet --data={tmp_path / 'set'} --run=runs/sknet",
     ]
     assert err.splitlines() == [
-        "left out: 1 x bad_json, first in dog.ndjson, line 1",
+        "left out: 1 x bad_json, first in dog.ndjson, line 1: "
+        "'{' is no JSON: unexpected end of data: line 1 column 2 (char 1)",
         "fewer than asked: train lacks 9 examples, in 1 class",
     ]
 

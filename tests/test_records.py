@@ -1,252 +1,142 @@
-"""Records, pictures, shards, manifests, and the command that verifies a folder of them."""
+"""Files of drawings in every packing: the same lines whatever they are packed in, and harm refused."""
 
 from __future__ import annotations
 
-import dataclasses
+import csv
+import gzip
 import io
 import json
-import shutil
-import struct
-import zlib
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import cv2
-import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as npst
-from PIL import Image
 
 from sketchspace.errors import UserError
-from tests.ndjson_fixture import small_dataset
-from tfrecords.dataset import DatasetFolder
-from tfrecords.manifest import Manifest
-from tfrecords.png import decode_png, encode_png
-from tfrecords.record_index import RecordIndex
-from tfrecords.schema import Record, parse, serialize
-from tfrecords.wire import encode_example, frame
-from tfrecords.writer import finished_shard, shard_name, write_shard
+from sketchspace.sketch import records
+from sketchspace.sketch.readers import parse_quickdraw, read_sketch, read_strokes
+from sketchspace.sketch.records import is_plain, json_lines, text_suffix
 
-ROOT = Path(__file__).resolve().parents[1]
-POINTS = npst.arrays(
-    np.float32, st.tuples(st.integers(1, 20), st.just(3)), elements=st.floats(0, 255, width=32)
-)
-RECORDS = st.builds(
-    Record,
-    key=st.text(max_size=30),
-    label=st.integers(0, 400),
-    class_name=st.text(max_size=20),
-    domain=st.sampled_from(["sketch", "photo"]),
-    instance=st.integers(-1, 1 << 40),
-    strokes=st.none() | POINTS,
-    image=st.none() | st.binary(max_size=100),
-)
+DRAWINGS = [[[[n, 30, 70], [20, 40, n]], [[5, 6], [7, n]]] for n in range(5)]
+RECORDS = [
+    {"word": "café", "key_id": str(n), "recognized": bool(n % 2), "drawing": drawing}
+    for n, drawing in enumerate(DRAWINGS)
+]
+LINES = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in RECORDS)
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A good data set folder; copy it before changing it."""
-    return small_dataset(tmp_path_factory.mktemp("records"))[0]
+def table(between: str = ",", ends: str = "\n", **names: str) -> str:
+    text = io.StringIO()
+    columns = [names.get(name, name) for name in ("countrycode", "drawing", "key_id", "recognized", "word")]
+    rows = csv.writer(text, delimiter=between, lineterminator=ends)
+    rows.writerow(columns)
+    for record in RECORDS:
+        drawing = json.dumps(record["drawing"])
+        rows.writerow(["DE", drawing, record["key_id"], str(record["recognized"]), record["word"]])
+    return text.getvalue()
 
 
-@pytest.fixture
-def copy(made: Path, tmp_path: Path) -> Path:
-    """A good data set folder to damage."""
-    return Path(shutil.copytree(made, tmp_path / "small"))
+def texts() -> dict[str, bytes]:
+    spaced = LINES.replace("\n", "\r\n\r\n")
+    as_text = "".join(json.dumps({**r, "drawing": json.dumps(r["drawing"])}) + "\n" for r in RECORDS)
+    return {
+        "a.ndjson": LINES.encode(),
+        "windows.ndjson": spaced.encode("utf-8-sig"),
+        "strings.ndjson": as_text.encode(),
+        "sixteen.ndjson": LINES.encode("utf-16"),
+        "sixteen-be.ndjson": b"\xfe\xff" + LINES.encode("utf-16-be"),
+        "unmarked.ndjson": LINES.encode("utf-16-le"),
+        "thirtytwo.ndjson": LINES.encode("utf-32"),
+        "a.ndjson.gz": gzip.compress(LINES.encode()),
+        "sixteen.ndjson.gz": gzip.compress(LINES.encode("utf-16")),
+        "two-members.ndjson.gz": gzip.compress(LINES[:100].encode()) + gzip.compress(LINES[100:].encode()),
+        "not-packed.ndjson.gz": LINES.encode(),
+        "packed.ndjson": gzip.compress(LINES.encode()),
+        "bare.gz": gzip.compress(LINES.encode()),
+        "a.jsonl": LINES.encode(),
+        "a.csv": table().encode(),
+        "marked.csv": table(ends="\r\n").encode("utf-8-sig"),
+        "excel.csv": table(";").encode("utf-16"),
+        "tabs.csv": table("\t", drawing="Drawing").encode(),
+        "a.CSV.gz": gzip.compress(table().encode()),
+        "table.ndjson": table().encode(),
+        "list.json": json.dumps(RECORDS).encode(),
+        "pretty.json": json.dumps(RECORDS, indent=2).encode("utf-16"),
+        "wrapped.json": json.dumps({"drawings": RECORDS}).encode(),
+        "lines.json": LINES.encode(),
+    }
 
 
-@settings(deadline=None)
-@given(RECORDS)
-def test_records_survive_their_bytes(record: Record) -> None:
-    found = parse(serialize(record))
-    for field in dataclasses.fields(Record):
-        np.testing.assert_array_equal(getattr(found, field.name), getattr(record, field.name))
-    assert serialize(found) == serialize(record)
+@pytest.mark.parametrize("name", texts())
+def test_every_packing_gives_the_same_drawings(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(texts()[name])
+    expected = [parse_quickdraw(line.encode()) for line in LINES.splitlines()]
+    found = [parse_quickdraw(line) for _, line in json_lines(path, name)]
+    for one, other in zip(found, expected, strict=True):
+        assert (one.key, one.word, one.recognized) == (other.key, other.word, other.recognized)
+        assert [s.tolist() for s in one.sketch.strokes] == [s.tolist() for s in other.sketch.strokes]
+    assert read_sketch(path, 4).strokes[0].tolist() == expected[3].sketch.strokes[0].tolist()
+    with pytest.raises(UserError, match="it has 5 drawings; give a --line from 1 to 5"):
+        read_sketch(path, 6)
 
 
-@pytest.mark.parametrize(
-    ("changes", "says"),
-    [
-        ({"key": None}, "key is nothing, expected bytes"),
-        ({"label": b"3"}, "label is bytes, expected int"),
-        ({"domain": 2}, "domain 2 is none of sketch, photo"),
-        ({"domain": -1}, "domain -1 is none of"),
-        ({"strokes": np.zeros(4, np.float32)}, "strokes hold 4 numbers"),
-        ({"image": 5}, "image is int, expected bytes"),
-        ({"key": b"\xff"}, "utf-8"),
-    ],
-)
-def test_what_is_no_record_is_refused(changes: dict[str, Any], says: str) -> None:
-    features: dict[str, Any] = {"key": b"k", "label": 0, "class_name": b"cat", "domain": 0, "instance": -1}
-    features |= changes
-    data = encode_example({name: value for name, value in features.items() if value is not None})
-    with pytest.raises(ValueError, match=says):
-        parse(data)
+def test_lines_are_counted_as_an_editor_does(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("\n" + table())
+    assert [number for number, _ in json_lines(path, "a.csv")] == [3, 4, 5, 6, 7]
+    path = tmp_path / "a.ndjson"
+    path.write_text("\n\n" + LINES)
+    assert [number for number, _ in json_lines(path, "a.ndjson")] == [3, 4, 5, 6, 7]
 
 
-@settings(deadline=None)
-@given(npst.arrays(np.uint8, st.integers(1, 40).map(lambda side: (side, side))))
-def test_pictures_survive_png_and_others_read_them(pixels: np.ndarray) -> None:
-    data = encode_png(pixels)
-    np.testing.assert_array_equal(decode_png(data, len(pixels)), pixels)
-    opened = Image.open(io.BytesIO(data))
-    assert opened.mode == "L"
-    np.testing.assert_array_equal(np.asarray(opened), pixels)
-    np.testing.assert_array_equal(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED), pixels)
-    assert encode_png(pixels) == data
+def test_only_lines_of_utf_8_can_be_read_from_any_place(tmp_path: Path) -> None:
+    plain = {"a.ndjson", "windows.ndjson", "strings.ndjson", "not-packed.ndjson.gz", "a.jsonl"}
+    for name, data in texts().items():
+        (tmp_path / name).write_bytes(data)
+        assert is_plain(tmp_path / name, name) == (name in plain), name
+    (tmp_path / "empty.ndjson").write_bytes(b"")
+    assert is_plain(tmp_path / "empty.ndjson", "empty.ndjson")
 
 
-@settings(deadline=None, max_examples=40)
-@given(npst.arrays(np.uint8, st.integers(1, 20).map(lambda side: (side, side, 3))))
-def test_coloured_pictures_survive_png_and_others_read_them(pixels: np.ndarray) -> None:
-    data, side = encode_png(pixels), len(pixels)
-    np.testing.assert_array_equal(decode_png(data, side, 3), pixels)
-    opened = Image.open(io.BytesIO(data))
-    assert opened.mode == "RGB"
-    np.testing.assert_array_equal(np.asarray(opened), pixels)
-    grey = np.ascontiguousarray(pixels[..., 0])
-    np.testing.assert_array_equal(decode_png(encode_png(grey), side, 3), np.repeat(grey[..., None], 3, 2))
-    with pytest.raises(ValueError, match="in colour, expected grey"):
-        decode_png(data, side)
-
-
-def test_pictures_of_other_programs_are_read() -> None:
-    pixels = np.random.default_rng(0).integers(0, 256, (24, 24), np.uint8)
-    np.testing.assert_array_equal(decode_png(cv2.imencode(".png", pixels)[1].tobytes(), 24), pixels)
-
-
-def test_pictures_of_wrong_kind_are_refused() -> None:
-    good = encode_png(np.full((16, 16), 255, np.uint8))
-    bomb = good[:16] + struct.pack(">II", 50_000, 50_000) + good[24:]
-    for data, says in (
-        (b"", "no PNG"),
-        (b"GIF89a" + good, "no PNG"),
-        (bomb, "50000 x 50000 pixels, expected 16 x 16"),
-        (good[:40], "damaged"),
-    ):
-        with pytest.raises(ValueError, match=says):
-            decode_png(data, 16)
-    wrong: tuple[Any, ...] = (
-        np.zeros((4, 4, 4), np.uint8),
-        np.zeros((4, 4), np.float32),
-        np.zeros((0, 4), np.uint8),
-    )
-    for pixels in wrong:
-        with pytest.raises(ValueError, match="expected uint8"):
-            encode_png(pixels)
-
-
-def records(count: int) -> list[Record]:
-    picture = encode_png(np.full((8, 8), 255, np.uint8))
-    return [
-        Record(f"k{number}", 0, "cat", strokes=np.ones((2, 3), np.float32), image=picture)
-        for number in range(count)
-    ]
-
-
-def test_shard_is_its_frames_and_its_summary_is_true(tmp_path: Path) -> None:
-    path, done = tmp_path / "x", tmp_path / "x.json"
-    summary = write_shard(path, records(5), done)
-    data = path.read_bytes()
-    assert data == b"".join(frame(serialize(record)) for record in records(5))
-    assert summary["examples"] == 5 and summary["bytes"] == len(data) and summary["domains"] == {"sketch": 5}
-    assert finished_shard(path, done) == summary
-    path.write_bytes(bytes(len(data)))
-    assert finished_shard(path, done) is None, "after a power cut the length may be right and the bytes not"
-    path.unlink()
-    assert finished_shard(path, done) is None
-
-
-def test_shard_that_fails_leaves_nothing(tmp_path: Path) -> None:
-    def failing() -> Iterator[Record]:
-        yield from records(3)
-        raise OSError(28, "No space left on device")
-
-    with pytest.raises(OSError, match="No space left on device") as caught:
-        write_shard(tmp_path / "x", failing(), tmp_path / "x.json")
-    assert caught.value.errno == 28 and caught.value.filename == str(tmp_path / "x")
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_shard_names_are_those_of_tfds() -> None:
-    assert shard_name("quickdraw", "train", 3, 16) == "quickdraw-train.tfrecord-00003-of-00016"
-
-
-def test_manifest_survives_its_file(made: Path, tmp_path: Path) -> None:
-    manifest = Manifest.load(made)
-    manifest.save(tmp_path)
-    assert Manifest.load(tmp_path) == manifest
-    assert list(manifest.counts) == ["train", "validation", "test"]
-    assert manifest.num_examples("train") == 90 and manifest.classes == ("cat", "dog", "fish")
-    with pytest.raises(UserError, match="no split 'tset'; it has train, validation, test"):
-        manifest.num_examples("tset")
+def test_a_canvas_of_several_lines_is_one_drawing(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps({"lines": [{"points": [1, 2, 3, 4]}], "width": 9}, indent=1))
+    assert read_sketch(path, 7).strokes[0].tolist() == [[1, 2], [3, 4]]
+    path.write_text(json.dumps([{"paths": [{"x": 1, "y": 2}]}, {"drawMode": False, "paths": []}]))
+    assert read_strokes(path)[1] == ("1 eraser stroke left out",)
+    path = tmp_path / "bare.ndjson"
+    path.write_text("[[[1, 2, 3, 4, 5, 6, 7], [0, 0, 0, 0, 0, 0, 0]]]\n{}\n")
+    assert len(read_sketch(path).strokes[0]) == 7
 
 
 @pytest.mark.parametrize(
-    "changes",
+    ("name", "data", "says"),
     [
-        {"schema_version": 99},
-        {"classes": "cat"},
-        {"classes": []},
-        {"classes": ["cat", "cat"]},
-        {"classes": [1, 2]},
-        {"counts": {"train": {"sketch": -1}}},
-        {"counts": {"train": {"sketch": "many"}}},
-        {"counts": 3},
-        {"image_size": 10**9},
-        {"shards": {"../../etc/passwd": {"examples": 1, "bytes": 1, "sha256": ""}}},
-        {"shards": {"small-train.tfrecord-00000-of-00001": {"examples": 1}}},
-        {"surprise": 1},
-        {"fingerprint": None},
+        ("a.csv", b"id,picture\n1,2\n", "columns 'id', 'picture' and no column 'drawing'"),
+        ("a.csv", table()[:43].encode() + b'DE,"' + b"x" * 9_000_000, "8,388,6.. bytes, at most"),
+        ("cut.ndjson.gz", gzip.compress(LINES.encode())[:40], "cannot be unpacked"),
+        ("bad.ndjson.gz", b"\x1f\x8bnothing of the kind", "cannot be unpacked"),
+        ("a.ndjson", b"\0" * 100, "no drawing that can be read"),
+        ("a.csv", b"", "has no line 1"),
+        ("a.json", b"\x1f\x8b", "cannot be unpacked"),
     ],
 )
-def test_foreign_manifests_are_one_clear_error(copy: Path, changes: dict[str, Any]) -> None:
-    path = copy / "manifest.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
-    with pytest.raises(UserError, match="make"):
-        Manifest.load(copy)
+def test_damaged_files_are_one_sentence(tmp_path: Path, name: str, data: bytes, says: str) -> None:
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(UserError, match=says) as error:
+        read_sketch(tmp_path / name)
+    assert "\n" not in str(error.value)
 
 
-def test_folder_that_is_none_is_one_clear_error(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no data set folder"):
-        DatasetFolder.open(tmp_path / "nothing")
-    with pytest.raises(UserError, match=r"no manifest\.json"):
-        DatasetFolder.open(tmp_path)
+def test_what_unpacks_too_far_is_refused_before_it_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(records, "FREE_BYTES", 1 << 20)
+    bomb = tmp_path / "a.ndjson.gz"
+    bomb.write_bytes(gzip.compress(b" " * (8 << 20)))
+    with pytest.raises(UserError, match=r"unpacks from .* unpack it yourself"):
+        list(json_lines(bomb, "a.ndjson.gz"))
 
 
-def test_images_are_those_of_the_records(made: Path) -> None:
-    folder = DatasetFolder.open(made)
-    images, labels, keys = folder.images("test")
-    assert images.shape == (15, 32, 32) and images.dtype == np.uint8 and labels.dtype == np.int32
-    for image, label, key, record in zip(images, labels, keys, folder.records("test"), strict=True):
-        assert record.image is not None and record.key == key and record.label == label
-        np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(record.image))), image)
-
-
-def test_images_notice_a_manifest_with_other_counts(copy: Path) -> None:
-    manifest = Manifest.load(copy)
-    for count in (14, 16):
-        dataclasses.replace(manifest, counts={**manifest.counts, "test": {"sketch": count}}).save(copy)
-        for read in (lambda folder: folder.images("test"), lambda folder: RecordIndex.of(folder, "test")):
-            with pytest.raises(UserError, match=f"holds 15 records, its manifest says {count}"):
-                read(DatasetFolder.open(copy))
-
-
-def test_an_index_names_the_record_that_is_none_of_the_schema(copy: Path) -> None:
-    folder = DatasetFolder.open(copy)
-    [shard] = folder.shard_paths("test")
-    shard.write_bytes(data := frame(encode_example({"key": b"alone"})))
-    folder.manifest.shards[shard.name]["bytes"] = len(data)
-    with pytest.raises(UserError, match=f"{shard.name}: record 0 cannot be read .*domain is nothing"):
-        RecordIndex.of(folder, "test")
-
-
-def test_isal_streams_are_plain_zlib() -> None:
-    data = encode_png(np.random.default_rng(1).integers(0, 256, (64, 64), np.uint8))
-    start = data.index(b"IDAT")
-    length = struct.unpack(">I", data[start - 4 : start])[0]
-    rows = np.frombuffer(zlib.decompress(data[start + 4 : start + 4 + length]), np.uint8).reshape(64, 65)
-    assert not rows[:, 0].any()
+def test_suffixes_are_looked_for_below_gz() -> None:
+    names = ["Cat.CSV.gz", "a.ndjson", "b.gz", "c.SVG"]
+    assert [text_suffix(name) for name in names] == [".csv", ".ndjson", ".ndjson", ".svg"]

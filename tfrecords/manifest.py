@@ -20,7 +20,8 @@ SHARD_NAME = re.compile(r"[a-z][a-z0-9_]*-([a-z][a-z0-9_]*)\.tfrecord-\d{5}-of-\
 class Manifest:
     """Contents and origin of a data set folder, stored as `manifest.json`.
 
-    `counts` is split -> domain -> examples; `dropped` is reason -> lines; `sources` lists each file's
+    `counts` is split -> domain -> examples; `dropped` is reason -> lines and `dropped_first`
+    reason -> the first of them and what was wrong; `sources` lists each file's
     name, bytes and sha256; `shards` maps each shard file to its examples, bytes and sha256; `notes`
     counts what is fewer than asked. `fingerprint` identifies which example is in which split and in
     which order: equal fingerprints mean equal splits, whatever the image size. Pictures have `channels`:
@@ -43,6 +44,7 @@ class Manifest:
     has_images: bool = True
     notes: dict[str, int] = field(default_factory=dict)
     channels: int = 1
+    dropped_first: dict[str, str] = field(default_factory=dict)
     schema_version: int = SCHEMA_VERSION
 
     @property
@@ -128,6 +130,7 @@ def _check(manifest: Manifest) -> None:
     _expect(len(set(manifest.classes)) == manifest.num_classes, "a class is there twice")
     _expect(type(manifest.image_size) is int and 1 <= manifest.image_size <= 8192, "image_size is no size")
     _expect(type(manifest.channels) is int and manifest.channels in (1, 3), "channels are neither 1 nor 3")
+    _expect(isinstance(manifest.dropped_first, dict), "dropped_first are no reasons with places")
     _expect(isinstance(manifest.options, dict), "options are no names with values")
     for split, domains in manifest.counts.items():
         _expect(

@@ -72,7 +72,7 @@ def list_files(source: Path, suffix: str, suffixes: tuple[str, ...] = (), most: 
         return [Listed(source, source.name)]
     else:
         found = _members(source, suffix, suffixes, most or MAX_MEMBERS)
-    shown = sorted((file for file in found if not _hidden(file.origin)), key=lambda file: file.origin)
+    shown = sorted((file for file in found if not is_hidden(file.origin)), key=lambda file: file.origin)
     for file in shown:
         if not file.origin.isprintable():
             raise UserError(f"{source} holds {file.origin!a}, a name that cannot be printed; rename it")
@@ -129,7 +129,7 @@ def _copy(archive: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path) -> No
             file.write(piece)
 
 
-def _hidden(origin: str) -> bool:
+def is_hidden(origin: str) -> bool:
     """Whether a file is not meant for the user, such as the `__MACOSX/._cat.ndjson` of a Mac's archives."""
     parts = [part for part in origin.split("/") if part != ".."]
     return any(part.startswith((".", "__MACOSX")) for part in parts)

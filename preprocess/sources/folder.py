@@ -1,4 +1,4 @@
-"""A folder of images: `<class>/*.png`, or `<split>/<class>/*.png` where it is already split.
+"""A folder or zip of images: `<class>/*.png`, or `<split>/<class>/*.png` where it is already split.
 
 Where it has photo and sketch folders, its pictures are pairs (`preprocess.sources.named_pairs`).
 """
@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import zipfile
 from collections import Counter
-from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 
-from preprocess.classes import choose_classes, clean_name
+from preprocess.classes import choose_classes
 from preprocess.sources import named_pairs, paired_files
+from preprocess.sources.class_folders import class_chunks, domain_names
+from preprocess.sources.drawn import reason_of
 from preprocess.spec import Bad, Chunk, DatasetSpec, Found, Index, Options, Origin, drop, new_rows
-from preprocess.splits import SPLIT_FOLDERS
 from sketchspace.errors import UserError
 from sketchspace.pictures.photos import load_sketch
 from tfrecords.png import encode_png
@@ -24,49 +24,42 @@ from tfrecords.schema import Record
 
 
 def find(sources: list[Path], options: Options, scratch: Path) -> Found:
-    """One chunk for each class folder; where all folders are named for splits, those inside them.
+    """One chunk for each class folder of folders and zip archives; splits are taken from folders around them.
 
-    Photos and sketches in folders of these names, and archives, are taken as pairs. Raises `UserError` for
-    another layout and for a class that has no folder.
+    Photos and sketches in folders of these names are taken as pairs. Files that are left out are counted by
+    reason. Raises `UserError` for another layout and for a class that has no folder.
     """
     for source in sources:
         if scratch.resolve().is_relative_to(source.resolve()):
             raise UserError(
                 f"the data set would lie inside {source} and be read as a class; choose another --out"
             )
-    if any(
-        named_pairs.is_paired(source) or zipfile.is_zipfile(source) for source in sources if source.exists()
-    ):
+    if _are_paired(sources):
         return named_pairs.find(sources, options, scratch)
     if len({source.name for source in sources}) < len(sources):
         raise UserError(
             "two sources have the same folder name; rename one, so that their files can be told apart"
         )
-    chunks = [chunk for source in sources for chunk in _class_folders(source, len(sources) > 1)]
-    if not chunks:
-        raise UserError(f"{sources[0]} has no class folders; expected <class>/*.png inside it")
+    dropped, bad = Counter[str](), list[Bad]()
+    several = len(sources) > 1
+    chunks = [chunk for source in sources for chunk in class_chunks(source, several, scratch, dropped, bad)]
     classes: tuple[str, ...] = ()
     if options.classes or options.num_classes:
         classes = choose_classes((chunk.word for chunk in chunks), options)
-    return Found(tuple(chunk for chunk in chunks if not classes or chunk.word in classes), classes)
+    kept = tuple(chunk for chunk in chunks if not classes or chunk.word in classes)
+    return Found(kept, classes, dropped, tuple(bad))
 
 
-def _class_folders(source: Path, several: bool) -> Iterator[Chunk]:
-    if not source.is_dir():
-        raise UserError(f"{source} is not a folder; expected <class>/*.png inside --source")
-    children = _folders(source)
-    split = all(path.name.lower() in SPLIT_FOLDERS for path in children)
-    for child in children:
-        for folder in _folders(child) if split else [child]:
-            word = clean_name(folder.name.replace("_", " "))
-            if word is None:
-                raise UserError(f"the folder {str(folder)!r} cannot name a class; rename it")
-            origin = folder.relative_to(source.parent if several else source).as_posix()
-            yield Chunk(folder, origin, word, split=SPLIT_FOLDERS[child.name.lower()] if split else -1)
-
-
-def _folders(path: Path) -> list[Path]:
-    return sorted(child for child in path.iterdir() if child.is_dir() and not child.name.startswith("."))
+def _are_paired(sources: list[Path]) -> bool:
+    """Whether a folder, or archives and folders together, hold photos and sketches in folders so named."""
+    if any(named_pairs.is_paired(source) for source in sources):
+        return True
+    archives = [source for source in sources if source.is_file() and zipfile.is_zipfile(source)]
+    names = {name for archive in archives for name in domain_names(archive)}
+    if archives:
+        names |= {source.name.lower() for source in sources if source.is_dir()}
+    kinds = {named_pairs.DOMAIN_FOLDERS.get(name) for name in names}
+    return {paired_files.PHOTO, paired_files.SKETCH} <= kinds
 
 
 def index(chunk: Chunk, options: Options) -> Index:
@@ -79,19 +72,18 @@ def index(chunk: Chunk, options: Options) -> Index:
         return paired_files.index(chunk, options)
     files, ranks, lengths = list[tuple[str, str]](), list[bytes](), list[int]()
     dropped, bad = Counter[str](), list[Bad]()
-    for path in image_files(chunk.path):
-        origin = f"{chunk.origin}/{path.name}"
+    for path, origin in chunk.members:
         try:
-            data = _read_file(path, origin)
+            data = _read_file(Path(path), origin)
             load_sketch(data, min(options.image_size, paired_files.CHECK_SIZE), options.fit)
         except UserError as error:
-            reason = "nothing_drawn" if str(error).startswith("nothing is drawn") else "bad_image"
+            reason = reason_of(str(error))
             shown = origin if origin.isprintable() else ascii(origin)
             drop(Bad(reason, str(error), shown), dropped, bad)
             if options.strict:
                 break
             continue
-        files.append((str(path), origin))
+        files.append((path, origin))
         ranks.append(options.rank(sha256(data).hexdigest()))
         lengths.append(len(data))
     rows = new_rows(len(files))
@@ -99,15 +91,6 @@ def index(chunk: Chunk, options: Options) -> Index:
         rows["rank"] = np.frombuffer(b"".join(ranks), "<u8")
         rows["length"], rows["file"], rows["split"] = lengths, np.arange(len(files)), chunk.split
     return Index(rows, tuple(files), (chunk.word,), dropped, tuple(bad))
-
-
-def image_files(folder: Path) -> list[Path]:
-    """The images of a class folder, sorted by name."""
-    return sorted(
-        path
-        for path in folder.iterdir()
-        if path.suffix.lower() in named_pairs.SUFFIXES and not path.name.startswith(".") and path.is_file()
-    )
 
 
 def read(data: bytes, origin: Origin, options: Options) -> Record:
@@ -135,4 +118,5 @@ SPEC = DatasetSpec(
     index=index,
     read=read,
     has_strokes=False,
+    example="pictures in class folders, such as cat/1.png (also svg, jpg, webp, bmp, gif, tif, avif, heic)",
 )

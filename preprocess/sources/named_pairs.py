@@ -13,25 +13,27 @@ import zipfile
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path, PurePosixPath
+from unicodedata import normalize
 
 from PIL import Image
 
 from preprocess.classes import choose_classes, clean_name
 from preprocess.sources.archives import Listed, list_files, unpack
+from preprocess.sources.drawn import SUFFIXES
+from preprocess.sources.left_out import drop_others
 from preprocess.sources.paired_files import PHOTO, SKETCH
 from preprocess.sources.published_files import with_validation
 from preprocess.spec import SPLIT_NAMES, Bad, Chunk, Found, Options, PictureFile, drop
 from preprocess.splits import SPLIT_FOLDERS
 from sketchspace.errors import UserError
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
 MAX_PICTURES = 400_000
 DOMAIN_FOLDERS = {"photo": PHOTO, "photos": PHOTO, "sketch": SKETCH, "sketches": SKETCH}
 _VARIANT = re.compile(r"tx_\d+")  # Sketchy: how pictures were brought to a square
-_TURN = re.compile(r"(.+)[-_]\d+")
+_TURN = re.compile(r"(.+?)(?:[-_]\d+| ?\(\d+\))")  # shoe-1, shoe_1, and a system's "shoe (1)"
 Name = tuple[int, str]
 
 
@@ -66,7 +68,7 @@ def find(sources: list[Path], options: Options, scratch: Path) -> Found:
     and for a class that is not there.
     """
     dropped, bad = Counter[str](), list[Bad]()
-    placed = list(_one_variant(_placed(sources, dropped, bad)))
+    placed = _one_spelling(_one_variant(_placed(sources, dropped, bad)))
     for domain, kind in ((PHOTO, "photo"), (SKETCH, "sketch")):
         if not any(place.domain == domain for place in placed):
             raise UserError(
@@ -78,6 +80,7 @@ def find(sources: list[Path], options: Options, scratch: Path) -> Found:
     for place in _largest(place for place in placed if place.word in by_class):
         by_class[place.word].append(place)
     paired = {word: _paired(places, dropped, bad) for word, places in by_class.items()}
+    _check_pairs(paired, bad)
     files = [place.file for places in paired.values() for place, _ in places]
     paths = iter(unpack(files, scratch))
     chunks = [
@@ -90,6 +93,7 @@ def find(sources: list[Path], options: Options, scratch: Path) -> Found:
 
 def _placed(sources: list[Path], dropped: Counter[str], bad: list[Bad]) -> Iterator[Placed]:
     for source in sources:
+        drop_others(source, SUFFIXES, dropped, bad)
         for file in list_files(source, "picture", SUFFIXES, MAX_PICTURES):
             inside = file.origin.removeprefix(f"{source.name}/") if file.member else file.origin
             place = place_of(inside, source, file)
@@ -134,6 +138,21 @@ def _one_variant(places: Iterable[Placed]) -> Iterator[Placed]:
     return (place for place in places if place.variant == first[place.domain])
 
 
+def _one_spelling(places: Iterable[Placed]) -> list[Placed]:
+    """Sketches of a class that has no photos but for case, `sketch/shoe` beside `photo/Shoe`, go to that."""
+    places = list(places)
+    words = {place.word for place in places if place.domain == PHOTO}
+    alike: dict[str, list[str]] = defaultdict(list)
+    for word in words:
+        alike[word.casefold()].append(word)
+    return [
+        replace(place, word=alike[key][0])
+        if place.word not in words and len(alike.get(key := place.word.casefold(), [])) == 1
+        else place
+        for place in places
+    ]
+
+
 def _largest(places: Iterable[Placed]) -> list[Placed]:
     """One file for each picture, the one with the most pixels, sorted by class and name."""
     same: dict[tuple[str, int, int, str], list[Placed]] = defaultdict(list)
@@ -163,19 +182,45 @@ def _area(file: Listed, opened: Callable[[Path], zipfile.ZipFile]) -> int:
 
 
 def _paired(places: list[Placed], dropped: Counter[str], bad: list[Bad]) -> list[tuple[Placed, Name]]:
-    """The photos of a class, then its sketches, each with the name (split and stem) of its photo."""
+    """The photos of a class, then its sketches, each with the name (split and stem) of its photo.
+
+    Names are compared letter by letter first, then without case and in Unicode's form C.
+    """
     photos = {(place.split, place.stem): place for place in places if place.domain == PHOTO}
+    alike: dict[Name, list[Name]] = defaultdict(list)
+    for split, stem in photos:
+        alike[split, _plain(stem)].append((split, stem))
     found = [(place, name) for name, place in photos.items()]
     for place in places:
         if place.domain == SKETCH:
             match = _TURN.fullmatch(place.stem)
             stems = (place.stem, *([match[1]] if match else []))
-            name = next(((place.split, stem) for stem in stems if (place.split, stem) in photos), None)
-            if name is None:
-                drop(Bad("missing_photo", f"no photo '{stems[-1]}'", place.file.origin), dropped, bad)
+            exact = [[(place.split, stem)] for stem in stems if (place.split, stem) in photos]
+            folded = [alike[name] for stem in stems if (name := (place.split, _plain(stem))) in alike]
+            names = next(iter(exact + folded), [])
+            if len(names) == 1:
+                found.append((place, names[0]))
             else:
-                found.append((place, name))
+                detail = f"no photo '{stems[-1]}'" if not names else "several photos but for case"
+                drop(Bad("missing_photo", detail, place.file.origin), dropped, bad)
     return found
+
+
+def _plain(stem: str) -> str:
+    return normalize("NFC", stem).casefold()
+
+
+def _check_pairs(paired: dict[str, list[tuple[Placed, Name]]], bad: list[Bad]) -> None:
+    """Raise `UserError` where no sketch has found its photo: such a data set is of no use."""
+    places = [place for found in paired.values() for place, _ in found]
+    if all(place.domain == PHOTO for place in places):
+        sketch = next((example for example in bad if example.reason == "missing_photo"), None)
+        shown = f"{sketch.origin} has {sketch.detail}" if sketch else "there are no sketches of these classes"
+        photo = f", the first photo is {places[0].file.origin}" if places else ""
+        raise UserError(
+            f"no sketch belongs to a photo: {shown}{photo}; expected a "
+            "sketch to be named as its photo with -1, _1 or (1) behind, such as a.jpg and a-1.png"
+        )
 
 
 def _pictures(

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from preprocess.sources.drawn import reason_of
 from preprocess.spec import (
     SPLIT_NAMES,
     ZERO_SHOT,
@@ -126,11 +127,9 @@ def read_file(path: Path, origin: str) -> bytes:
 
 
 def _note(picture: PictureFile, detail: str, dropped: Counter[str], bad: list[Bad]) -> None:
-    reason = "bad_image"
+    reason = reason_of(detail, picture.domain == PHOTO)
     if detail.startswith("its photo"):
         reason = "missing_photo"
-    elif detail.startswith("nothing"):
-        reason = "nothing_drawn" if picture.domain == SKETCH else "nothing_to_see"
     drop(Bad(reason, detail, picture.origin), dropped, bad)
 
 

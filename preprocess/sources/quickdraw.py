@@ -11,39 +11,78 @@ import numpy as np
 
 from preprocess.classes import choose_classes, clean_name, official_names
 from preprocess.sources.archives import Listed, list_files, unpack
+from preprocess.sources.left_out import drop_others, drop_unread
 from preprocess.sources.ndjson_lines import cuts, lines
 from preprocess.spec import Bad, Chunk, DatasetSpec, Found, Index, Options, Origin, drop, new_rows
 from sketchspace.sketch.errors import BadDrawing
 from sketchspace.sketch.quickdraw import parse_quickdraw
 from sketchspace.sketch.raster import rasterize
+from sketchspace.sketch.records import EXAMPLE, TEXTS, NoDrawings, is_plain, json_lines, text_suffix
 from tfrecords.png import encode_png
 from tfrecords.schema import Record
 
+_TEXT = re.compile(r"(\.(ndjson|jsonl|json|csv))?(\.gz)?$", re.IGNORECASE)
 _PREFIX = re.compile(r"^(full[/_])?(simplified|raw)[/_]")
 _SUFFIX = re.compile(r"_(raw|simplified)$")
+SUFFIXES = (*TEXTS, *(f"{suffix}.gz" for suffix in TEXTS))
 
 
 def class_of(name: str) -> str:
     """The class of a file name: `alarm_clock_raw.ndjson` and `alarm%20clock.ndjson` are 'alarm clock'."""
-    stem = unquote(Path(name).name).removesuffix(".ndjson")
+    stem = _TEXT.sub("", unquote(Path(name).name))
     return " ".join(_SUFFIX.sub("", _PREFIX.sub("", stem)).replace("_", " ").split())
 
 
 def find(sources: list[Path], options: Options, scratch: Path) -> Found:
-    """Chunks of all ndjson files among files, folders and zip archives, in sorted order.
+    """Chunks of all ndjson and CSV files among files, folders and zip archives, in sorted order.
 
     Where every file is named for an official class, the names alone decide which classes are chosen, and
-    only their files are read.
+    only their files are read. Files that are packed, in another encoding or no lines of JSON are written into
+    `scratch` as such, each drawing in the line where it was.
     """
-    files = list(dict.fromkeys(file for source in sources for file in list_files(source, ".ndjson")))
+    dropped, bad = Counter[str](), list[Bad]()
+    files = list(dict.fromkeys(file for source in sources for file in _listed(source, dropped, bad)))
     classes = _classes_by_name(files, options)
     if classes:
         files = [file for file in files if class_of(file.origin) in classes]
-    chunks = []
-    for path, file in zip(unpack(files, scratch), files, strict=True):
-        word = class_of(file.origin)
-        chunks += [Chunk(path, file.origin, word, start, end) for start, end in cuts(path.stat().st_size)]
-    return Found(tuple(chunks), classes)
+    chunks, packed = [], []
+    for number, (path, file) in enumerate(zip(unpack(files, scratch), files, strict=True)):
+        word, plain = class_of(file.origin), path
+        if not is_plain(path, file.origin):
+            try:
+                plain = _as_lines(path, file.origin, scratch / f"{number:05d}.ndjson")
+            except NoDrawings as other:
+                if len(files) == 1:
+                    raise
+                drop(Bad("not_read_csv", str(other), file.origin), dropped, bad)
+                continue
+            packed += [(path, file.origin)] if file.member is None else []
+        chunks += [Chunk(plain, file.origin, word, start, end) for start, end in cuts(plain.stat().st_size)]
+    return Found(tuple(chunks), classes, dropped, tuple(bad), extra_files=tuple(packed))
+
+
+def _listed(source: Path, dropped: Counter[str], bad: list[Bad]) -> list[Listed]:
+    """The files of a source that may hold drawings; others are counted.
+
+    A `.json` among files of other kinds mostly says something about them, and is left out.
+    """
+    files = list_files(source, ".ndjson", SUFFIXES)
+    drop_others(source, SUFFIXES, dropped, bad)
+    kept = [file for file in files if text_suffix(file.origin) != ".json"] or files
+    for file in files:
+        if file not in kept:
+            drop_unread(file.origin, dropped, bad)
+    return kept
+
+
+def _as_lines(path: Path, name: str, target: Path) -> Path:
+    """Write the drawings of a file as lines of JSON, blank lines between them where there was more."""
+    written = 0
+    with target.open("wb") as file:
+        for number, line in json_lines(path, name):
+            file.write(b"\n" * (number - written - 1) + line.replace(b"\n", b" ") + b"\n")
+            written = number
+    return target
 
 
 def _classes_by_name(files: list[Listed], options: Options) -> tuple[str, ...]:
@@ -114,11 +153,12 @@ CITATION = (
 )
 SPEC = DatasetSpec(
     name="quickdraw",
-    summary="Quick, Draw! ndjson: simplified, raw or labelled by parts",
+    summary="Quick, Draw! ndjson or CSV: simplified, raw or labelled by parts",
     source_url="https://github.com/googlecreativelab/quickdraw-dataset",
     licence="CC BY 4.0",
     citation=CITATION,
     find=find,
     index=index,
     read=read,
+    example=f"lines such as {EXAMPLE}",
 )

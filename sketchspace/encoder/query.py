@@ -9,7 +9,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import orjson
 from numpy.typing import ArrayLike, NDArray
 
 from sketchspace.encoder.inputs import Drawings
@@ -18,17 +17,17 @@ from sketchspace.errors import UserError
 from sketchspace.pictures.bitmaps import load_drawing
 from sketchspace.pictures.decode import BITMAPS, VECTORS, decode
 from sketchspace.pictures.svg_strokes import read_svg_strokes
-from sketchspace.sketch.errors import MAX_LINE_BYTES, BadDrawing
 from sketchspace.sketch.partial import limit_points
-from sketchspace.sketch.quickdraw import load_json, parse_quickdraw
 from sketchspace.sketch.raster import rasterize
-from sketchspace.sketch.readers import read_sketch
+from sketchspace.sketch.readers import read_strokes
+from sketchspace.sketch.records import TEXTS, text_suffix
 from sketchspace.sketch.simplify import simplify_quickdraw
 from sketchspace.sketch.strokes import Floats, Sketch
 
 Pixels = NDArray[np.uint8]
 
-STROKES = (*VECTORS, ".ndjson", ".json")
+STROKES = (*VECTORS, *TEXTS)
+"""Kinds of files with strokes; texts may be compressed and end in `.gz` behind it."""
 GIVEN_SIZE = 512
 
 
@@ -87,14 +86,13 @@ def drawings_of(queries: Sequence[Query]) -> Drawings:
 
 
 def read_query(path: Path, card: EncoderCard, line: int = 1) -> Query:
-    """Read a bitmap, an SVG, a canvas JSON or line `line` (from 1) of an ndjson file for an encoder.
+    """Read a bitmap, an SVG, a canvas JSON or drawing `line` (from 1) of an ndjson or CSV file.
 
     A picture is brought to size as the encoder's drawings were (`fit`), an SVG as a browser shows it; strokes
-    always fill the box. Strokes
-    for an encoder that was trained on simplified drawings are simplified too. Raises `UserError` for a
-    missing file, an unknown kind of file, and where nothing is drawn.
+    always fill the box. Strokes for an encoder that was trained on simplified drawings are simplified too.
+    Raises `UserError` for a missing file, an unknown kind of file, and where nothing is drawn.
     """
-    suffix = path.suffix.lower()
+    suffix = text_suffix(path.name)
     if suffix not in STROKES + BITMAPS:
         known = ", ".join(name[1:] for name in BITMAPS + STROKES)
         raise UserError(f"{path} is no drawing that can be read; give one of {known}")
@@ -105,8 +103,9 @@ def read_query(path: Path, card: EncoderCard, line: int = 1) -> Query:
     if suffix in VECTORS:
         sketch, notes = read_svg_strokes(path)
         return _of_sketch(sketch, path.name, card, notes)
-    name = f"{path.name}, line {line}" if suffix == ".ndjson" else path.name
-    return _of_sketch(_read_line(path, line) if suffix == ".ndjson" else read_sketch(path), name, card)
+    sketch, notes = read_strokes(path, line)
+    several = suffix in TEXTS and suffix != ".json"
+    return _of_sketch(sketch, f"{path.name}, line {line}" if several else path.name, card, notes)
 
 
 def _of_picture(source: Path | Pixels, name: str, card: EncoderCard) -> Query:
@@ -132,29 +131,6 @@ def _of_sketch(sketch: Sketch, name: str, card: EncoderCard, notes: tuple[str, .
         notes = (*notes, f"{len(points)} points, the network reads {card.max_points}: {how}")
         points = limit_points(points, card.max_points, card.long_strokes)
     return Query(name, given, rasterize(Sketch.from_points(points), card.image_size), notes, points)
-
-
-def _read_line(path: Path, line: int) -> Sketch:
-    """The drawing on a line of an ndjson file; a query needs neither key nor class."""
-    try:
-        record = load_json(_line_of(path, line))
-        if type(record) is not dict:
-            raise BadDrawing("not_an_object", f"it is {type(record).__name__}, expected an object")
-        return parse_quickdraw(orjson.dumps({**record, "key_id": "query"}), "query").simplified()
-    except BadDrawing as bad:
-        reason = "nothing is drawn here" if bad.reason == "empty_drawing" else "no drawing that can be read"
-        raise UserError(f"{path}, line {line}: {reason} ({bad.detail})") from None
-
-
-def _line_of(path: Path, line: int) -> bytes:
-    """Line `line` of a file, counting lines that are not blank; never more than one line in memory."""
-    found = 0
-    with path.open("rb") as file:
-        while data := file.readline(MAX_LINE_BYTES + 1):
-            found += bool(data.strip())
-            if found == line:
-                return data
-    raise UserError(f"{path} has {found} lines; give a --line from 1 to {max(1, found)}")
 
 
 def _at_most(pixels: Pixels, side: int) -> Pixels:

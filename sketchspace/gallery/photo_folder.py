@@ -20,12 +20,13 @@ from sketchspace.pictures.photos import Photo, load_as
 class Listing:
     """Files of a folder: `photos` as sorted paths within it, `skipped` as (path, reason) pairs.
 
-    `others` counts files of other kinds by their suffix.
+    `others` counts files of other kinds by their suffix, `first_others` names the first of each.
     """
 
     photos: tuple[str, ...]
     skipped: tuple[tuple[str, str], ...]
     others: dict[str, int]
+    first_others: dict[str, str]
 
 
 def list_photos(folder: Path) -> Listing:
@@ -40,19 +41,20 @@ def list_photos(folder: Path) -> Listing:
             f"there is no folder {folder}; expected a folder of photos, or a data set folder, which"
             f" python -m preprocess --out={folder} makes"
         )
-    photos, skipped, others = [], [], Counter[str]()
-    for path in _files(folder):
+    photos, skipped, others, first = [], [], Counter[str](), dict[str, str]()
+    for path in sorted(_files(folder)):
         key = path.relative_to(folder).as_posix()
         suffix = path.suffix.lower()
         if suffix not in BITMAPS and not (path.is_symlink() and path.is_dir()):
             others[suffix or path.name] += 1
+            first.setdefault(suffix or path.name, key)
             continue
         reason = _obstacle(path, folder.resolve())
         if reason:
             skipped.append((key, reason))
         else:
             photos.append(key)
-    return Listing(tuple(sorted(photos)), tuple(sorted(skipped)), dict(others))
+    return Listing(tuple(sorted(photos)), tuple(sorted(skipped)), dict(others), first)
 
 
 def _files(folder: Path) -> Iterator[Path]:

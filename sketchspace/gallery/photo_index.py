@@ -124,8 +124,8 @@ class _Pass:
             self.embedded += len(new)
         return vectors
 
-    def counts(self) -> dict[str, int]:
-        """What `gallery.json` says of this pass."""
+    def counts(self, others: int) -> dict[str, int]:
+        """What `gallery.json` says of this pass; `others` are files of other kinds."""
         keys = {key for key, _ in self.written}
         return {
             "photo": len(self.written),
@@ -133,7 +133,7 @@ class _Pass:
             "kept": len(self.written) - self.embedded,
             "removed": len(self.known.keys - keys),
             "skipped": len(self.skipped),
-        }
+        } | ({"other": others} if others else {})
 
 
 def index_photos(
@@ -166,7 +166,8 @@ def index_photos(
         with gallery_writer(folder, source, card.vector_size(ways.views)) as writer:
             _walk(walk, writer, listing.photos)
             _tell_skipped(walk, listing, tell)
-        origin = _origin(walk, Path(encoder), writer.fingerprint)
+        others = sum(listing.others.values())
+        origin = _origin(walk, Path(encoder), writer.fingerprint, others)
         describe(folder, card, ways, writer.count, **origin)
     return Gallery.open(out)
 
@@ -184,7 +185,10 @@ def _walk(walk: _Pass, writer: GalleryWriter, names: Sequence[str]) -> None:
 
 def _tell_skipped(walk: _Pass, listing: Listing, tell: Tell) -> None:
     """Name every file that was left out; a `UserError` where no photo remains."""
-    others = ", ".join(f"{number} {suffix}" for suffix, number in sorted(listing.others.items()))
+    others = ", ".join(
+        f"{number} {suffix} (first {listing.first_others[suffix]!a})"
+        for suffix, number in sorted(listing.others.items())
+    )
     if others:
         tell(f"note: left out, not photos by their names: {others}")
     for key, reason in walk.skipped:
@@ -217,7 +221,7 @@ def _known(out: Path, export: Path, ways: Ways, tell: Tell) -> _Known:
     return _Known(gallery, {item.checksum: item.index for item in stored}, keys)
 
 
-def _origin(walk: _Pass, run_folder: Path, fingerprint: str) -> dict[str, object]:
+def _origin(walk: _Pass, run_folder: Path, fingerprint: str, others: int) -> dict[str, object]:
     """Where a gallery of photos comes from, as `gallery.json` says it."""
     options = {
         "run": str(run_folder),
@@ -232,6 +236,6 @@ def _origin(walk: _Pass, run_folder: Path, fingerprint: str) -> dict[str, object
         "domain": "photo",
         "classes": (),
         "fingerprint": fingerprint,
-        "counts": walk.counts(),
+        "counts": walk.counts(others),
         "options": options,
     }

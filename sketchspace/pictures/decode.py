@@ -18,10 +18,10 @@ from sketchspace.pictures.ink import FAINTEST
 from sketchspace.sketch.errors import BadDrawing
 from sketchspace.sketch.svg_source import Box, SvgSource, read_svg
 
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
-BITMAPS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "AVIF")
+KINDS = "PNG, JPEG, WebP, BMP, GIF, TIFF, AVIF, HEIC or SVG"
+BITMAPS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif", ".heic", ".heif")
 VECTORS = (".svg", ".svgz")
-EXPECTED = "PNG, JPEG, WebP, BMP, GIF, TIFF or SVG"
 MAX_FILE_BYTES = 64 << 20
 MAX_PIXELS = 50_000_000
 
@@ -42,7 +42,7 @@ class Decoded:
 
 
 def decode(source: Path | bytes | NDArray[np.uint8]) -> Decoded:
-    """Decode a PNG, JPEG, WebP, BMP, GIF, TIFF or SVG, told by content and not by name.
+    """Decode a picture of one of `KINDS`, told by content and not by name.
 
     A decoded picture, uint8 `[h, w]`, `[h, w, 3]` (RGB) or `[h, w, 4]` (RGBA), may be given instead.
 
@@ -57,7 +57,7 @@ def decode(source: Path | bytes | NDArray[np.uint8]) -> Decoded:
     data = read_bytes(source) if isinstance(source, Path) else source
     where = f"in {source}" if isinstance(source, Path) else "here"
     if not data:
-        raise UserError(f"{name} is empty; give a {EXPECTED} image")
+        raise UserError(f"{name} is empty; give a {KINDS} image")
     if len(data) > MAX_FILE_BYTES:
         raise UserError(
             f"{name} has {len(data) >> 20} MB, at most {MAX_FILE_BYTES >> 20} are read; scale it down"
@@ -129,18 +129,39 @@ def read_bytes(path: Path) -> bytes:
 
 def _open(data: bytes, name: str) -> Image.Image:
     """Read the header only; the pixels are decoded on first use."""
+    formats = (*FORMATS, "HEIF") if _is_heic(data) and _reads_heic(name) else FORMATS
     too_large = f"{name} has more than {MAX_PIXELS // 10**6} megapixels; scale it down"
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            image = Image.open(io.BytesIO(data), formats=FORMATS)
+            image = Image.open(io.BytesIO(data), formats=formats)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise UserError(too_large) from None
     except Exception:  # a broken header: the kind of error depends on the format
-        raise UserError(f"{name} is not a readable image; expected {EXPECTED}") from None
+        raise UserError(f"{name} is not a readable image; expected {KINDS}") from None
     if image.width * image.height > MAX_PIXELS:
         raise UserError(too_large)
     return image
+
+
+def _is_heic(data: bytes) -> bool:
+    kind = data[8:12]
+    return data[4:8] == b"ftyp" and (
+        kind in (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx")
+        or (kind in (b"mif1", b"msf1") and b"avif" not in data[:64])
+    )
+
+
+def _reads_heic(name: str) -> bool:
+    """Let Pillow know HEIC by the optional package; a `UserError` where that is not installed."""
+    try:
+        from pillow_heif import register_heif_opener
+    except ImportError:
+        raise UserError(
+            f"{name} is HEIC, which takes a further package: pip install pillow-heif; or save it as JPEG"
+        ) from None
+    register_heif_opener()
+    return True
 
 
 def _flatten(image: Image.Image) -> tuple[NDArray[np.uint8], tuple[str, ...]]:

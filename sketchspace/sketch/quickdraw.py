@@ -55,21 +55,20 @@ def parse_quickdraw(line: bytes, word: str | None = None) -> Drawing:
 
     A stroke is `[x, y]` (simplified), `[x, y, t]` (raw), or `[x, y, part]` with sometimes a fourth list
     (part-labelled). The last two are told apart by the "word" of the record, which part-labelled files do
-    not have; `word` is the class for records without one. Empty strokes are left out; a missing "recognized"
-    counts as true. Raises `BadDrawing` and nothing else.
+    not have; `word` is the class for records without one. The drawing may be a text of JSON, and
+    "recognized" the text "true" or "false", as tables hold them. Empty strokes are left out; a missing
+    "recognized" counts as true. Raises `BadDrawing` and nothing else.
     """
     record = _record(line)
-    key, named, recognized = _key(record), record.get("word"), record.get("recognized", True)
+    key, named, recognized = _key(record), record.get("word"), _recognized(record)
     if named is not None and type(named) is not str:
         raise BadDrawing("wrong_type", f"word is {type(named).__name__}, expected a string")
-    if type(recognized) is not bool:
-        raise BadDrawing("wrong_type", f"recognized is {type(recognized).__name__}, expected true or false")
     label = named or word
     if not label:
         raise BadDrawing("no_class", "no word in the record and no class given")
     strokes, width = _strokes(record)
     # The words are counted so that the usual line needs no loop.
-    if line.count(b"true") + line.count(b"false") > ("recognized" in record):
+    if line.count(b"true") + line.count(b"false") > (type(record.get("recognized")) is bool):
         for stroke in strokes:
             check_no_booleans([*stroke[0], *stroke[1]])
     kind: Kind = "simplified" if width == 2 else "raw" if named else "parts"
@@ -83,7 +82,8 @@ def load_json(data: bytes) -> Any:
     try:
         return orjson.loads(data)
     except orjson.JSONDecodeError as error:
-        raise BadDrawing("bad_json", str(error)) from None
+        shown = ascii(data[:24].decode("utf-8", "replace")) if data else "nothing"
+        raise BadDrawing("bad_json", f"{shown} is no JSON: {error}") from None
 
 
 def _record(line: bytes) -> dict[str, Any]:
@@ -91,6 +91,19 @@ def _record(line: bytes) -> dict[str, Any]:
     if type(record) is not dict:
         raise BadDrawing("not_an_object", f"the line holds {type(record).__name__}, expected an object")
     return record
+
+
+def _recognized(record: dict[str, Any]) -> bool:
+    given = record.get("recognized", True)
+    if type(given) is str:
+        given = _TRUTHS.get(given.strip().lower(), given)
+    if type(given) is not bool:
+        shown = ascii(given[:20]) if type(given) is str else type(given).__name__
+        raise BadDrawing("wrong_type", f"recognized is {shown}, expected true or false")
+    return given
+
+
+_TRUTHS = {"true": True, "false": False, "1": True, "0": False, "": True}
 
 
 def _key(record: dict[str, Any]) -> str:
@@ -108,8 +121,10 @@ def _key(record: dict[str, Any]) -> str:
 def _strokes(record: dict[str, Any]) -> tuple[list[list[list[Any]]], int]:
     """The strokes that have points, with all their lists checked for length, and the most lists in one."""
     drawing = record.get("drawing")
-    if drawing is None:
-        raise BadDrawing("no_drawing", "no drawing in the record")
+    if drawing is None or drawing == "":
+        raise BadDrawing("no_drawing", f"no drawing in the record, which has {_names(record)}")
+    if type(drawing) is str:
+        drawing = _from_text(drawing)
     if type(drawing) is not list:
         raise BadDrawing("wrong_type", f"drawing is {type(drawing).__name__}, expected a list of strokes")
     strokes, width, points = [], 2, 0
@@ -123,9 +138,24 @@ def _strokes(record: dict[str, Any]) -> tuple[list[list[list[Any]]], int]:
     return strokes, width
 
 
+def _from_text(drawing: str) -> Any:
+    """What a drawing holds that is itself a text of JSON."""
+    try:
+        return orjson.loads(drawing)
+    except orjson.JSONDecodeError:
+        raise BadDrawing(
+            "wrong_type", f"drawing is the text {drawing[:20]!a}, expected a list of strokes"
+        ) from None
+
+
+def _names(record: dict[str, Any]) -> str:
+    return ", ".join(ascii(name[:20]) for name in list(record)[:6]) or "nothing in it"
+
+
 def _stroke_length(stroke: Any) -> int:
     if type(stroke) is not list or not 2 <= len(stroke) <= 4:
-        raise BadDrawing("wrong_type", "a stroke is not a list of two to four lists")
+        found = f"a list of {len(stroke)}" if type(stroke) is list else type(stroke).__name__
+        raise BadDrawing("wrong_type", f"a stroke is {found}, expected two to four lists: x, y, times")
     for values in stroke:
         if type(values) is not list:
             raise BadDrawing(

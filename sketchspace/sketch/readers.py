@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO
 
 import orjson
 
 from sketchspace.arrays.safe_numpy import read_npz
 from sketchspace.errors import UserError
-from sketchspace.sketch.canvas import parse_canvas
+from sketchspace.sketch.canvas import parse_canvas, read_canvas
 from sketchspace.sketch.errors import MAX_LINE_BYTES, BadDrawing
 from sketchspace.sketch.quickdraw import Drawing, load_json, parse_quickdraw
+from sketchspace.sketch.records import TEXTS, json_lines, text_suffix
 from sketchspace.sketch.strokes import Sketch, from_stroke3
 from sketchspace.sketch.svg import parse_svg
 
@@ -25,41 +24,69 @@ __all__ = [
     "parse_svg",
     "read_sketch",
     "read_stroke3_npz",
+    "read_strokes",
 ]
 
 
 def read_sketch(path: Path, line: int = 1) -> Sketch:
-    """One drawing from a file: `.svg`, `.ndjson` (the drawing in line `line`, from 1) or `.json` (canvas).
+    """One drawing from a file of strokes, or drawing `line` (from 1) of several; see `read_strokes`."""
+    return read_strokes(path, line)[0]
 
-    A `.json` file may hold a Quick, Draw! record as well, and a record needs neither key nor class here. Raw
-    strokes are simplified. Raises `UserError`; for a drawing without a point it says "nothing is drawn here".
+
+def read_strokes(path: Path, line: int = 1) -> tuple[Sketch, tuple[str, ...]]:
+    """One drawing from a file, and notes on what was left out of it.
+
+    `.svg`, or text as `sketchspace.sketch.records` reads it: `.ndjson`, `.jsonl`, `.csv` and `.json`, also
+    with `.gz` behind. `line` counts the drawings of files of several from 1, without blank lines. A drawing
+    is a Quick, Draw! record, which needs neither key nor class here, or a canvas. Raw strokes are simplified.
+    Raises `UserError`; for a drawing without a point it says "nothing is drawn here".
     """
-    suffix = path.suffix.lower()
-    parse = _PARSERS.get(suffix)
-    if parse is None:
-        known = ", ".join(_PARSERS)
+    suffix = text_suffix(path.name)
+    if suffix not in TEXTS and path.suffix.lower() != ".svg":
+        known = ", ".join((".svg", *TEXTS))
         raise UserError(f"{path} has no suffix for a drawing of strokes; expected one of {known}")
+    shown = f"{path}, line {line}" if suffix in TEXTS and suffix != ".json" else str(path)
     try:
-        with path.open("rb") as file:
-            return parse(_line(file, path, line) if suffix == ".ndjson" else file.read(MAX_LINE_BYTES + 1))
+        if suffix not in TEXTS:
+            with path.open("rb") as file:
+                return parse_svg(file.read(MAX_LINE_BYTES + 1)), ()
+        return parse_drawing(_text(path, line))
     except FileNotFoundError:
         raise UserError(f"there is no file {path}") from None
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}") from None
     except BadDrawing as bad:
         if bad.reason == "empty_drawing":
-            raise UserError(f"nothing is drawn here: {path} has {bad.detail}") from None
-        raise UserError(f"{path} holds no drawing that can be read ({bad.detail})") from None
+            raise UserError(f"nothing is drawn here: {shown} has {bad.detail}") from None
+        raise UserError(f"{shown} holds no drawing that can be read ({bad.detail})") from None
 
 
-def _line(file: BinaryIO, path: Path, number: int) -> bytes:
-    """One line of a file, counted from 1; the lines before it are passed over in pieces of limited size."""
-    count = 0
-    while piece := file.readline(MAX_LINE_BYTES + 1):
-        if count == number - 1:
-            return piece
-        count += piece.endswith(b"\n")
-    raise UserError(f"{path} has no line {number}: it has {count}, counted from 1")
+def _text(path: Path, line: int) -> bytes:
+    """The text of a drawing of a file; a `.json` that holds one gives it whatever the line is."""
+    count, text = 0, b""
+    for _, text in json_lines(path, str(path)):
+        count += 1
+        if count == line:
+            return text
+    if count == 1 and text_suffix(path.name) == ".json":
+        return text
+    raise UserError(
+        f"{path} has no line {line}: it has {count:,} drawings; give a --line from 1 to {max(1, count)}"
+    )
+
+
+def parse_drawing(text: bytes) -> tuple[Sketch, tuple[str, ...]]:
+    """A Quick, Draw! record or the JSON of a canvas as a drawing, and notes; raises `BadDrawing` alone."""
+    value = load_json(text)
+    if type(value) is not dict or "drawing" not in value:
+        return read_canvas(text)
+    record = orjson.dumps({"key_id": "query", "drawing": value["drawing"]})
+    try:
+        return parse_quickdraw(record, "query").simplified(), ()
+    except BadDrawing as bad:
+        if bad.reason not in ("wrong_type", "unequal_lists"):
+            raise
+        return read_canvas(text)
 
 
 def read_stroke3_npz(path: Path) -> dict[str, list[Sketch]]:
@@ -74,18 +101,3 @@ def read_stroke3_npz(path: Path) -> dict[str, list[Sketch]]:
         }
     except (ValueError, TypeError) as error:
         raise UserError(f"{path} holds something else than stroke-3 drawings: {error}") from None
-
-
-def _json(data: bytes) -> Sketch:
-    value = load_json(data)
-    return _quickdraw(data) if type(value) is dict and "drawing" in value else parse_canvas(data)
-
-
-def _quickdraw(line: bytes) -> Sketch:
-    record: Any = load_json(line)
-    if type(record) is dict and record.get("key_id") is None:
-        line = orjson.dumps({**record, "key_id": "query"})
-    return parse_quickdraw(line, "query").simplified()
-
-
-_PARSERS: dict[str, Callable[[bytes], Sketch]] = {".svg": parse_svg, ".ndjson": _quickdraw, ".json": _json}

@@ -14,10 +14,11 @@ import numpy as np
 from evaluation import noise
 from evaluation.faulty import REASONS, Marks, ensemble_probability
 from preprocess.sources.archives import list_files, unpack
-from preprocess.sources.ndjson_lines import cuts, lines
+from preprocess.sources.quickdraw import SUFFIXES
 from sketchspace.errors import UserError
 from sketchspace.sketch.errors import BadDrawing
 from sketchspace.sketch.quickdraw import load_json
+from sketchspace.sketch.records import json_lines
 from studies.examples import Encoder, Examples, data_identity, load
 from studies.found_numbers import measured_once
 from tfrecords.dataset import DatasetFolder
@@ -132,17 +133,17 @@ def _recognized(keys: Sequence[str], sources: Sequence[str]) -> np.ndarray:
 
 
 def recognized_by_key(sources: Iterable[str]) -> dict[str, int]:
-    """Key -> whether the game recognised the drawing, from ndjson files, folders or zip archives.
+    """Key -> whether the game recognised the drawing, from ndjson or CSV files, folders or zip archives.
 
     Lines that cannot be read, or do not say, are passed over. Raises `UserError` where a source is missing.
     """
     told: dict[str, int] = {}
     for source in sources:
         with tempfile.TemporaryDirectory() as scratch:
-            for path in unpack(list_files(Path(source), ".ndjson"), Path(scratch)):
-                for start, end in cuts(path.stat().st_size):
-                    for _, line in lines(path, start, end):
-                        _read_line(line, told)
+            files = list_files(Path(source), ".ndjson", SUFFIXES)
+            for path, file in zip(unpack(files, Path(scratch)), files, strict=True):
+                for _, line in json_lines(path, file.origin):
+                    _read_line(line, told)
     return told
 
 
@@ -151,8 +152,13 @@ def _read_line(line: bytes, told: dict[str, int]) -> None:
         record = load_json(line)
     except BadDrawing:
         return
-    if isinstance(record, dict) and type(record.get("recognized")) is bool and "key_id" in record:
-        told[str(record["key_id"])] = int(record["recognized"])
+    if isinstance(record, dict) and "key_id" in record:
+        recognized = _TRUTHS.get(str(record.get("recognized")).lower())
+        if recognized is not None:
+            told[str(record["key_id"])] = recognized
+
+
+_TRUTHS = {"true": 1, "false": 0}
 
 
 def faulty_keys(path: Path, reasons: Sequence[str]) -> set[str]:
