@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sketchspace.encoder.embedder import Embedder as Embedder
+    from sketchspace.encoder.stroke_files import read_sketch as read_sketch
     from sketchspace.errors import UserError as UserError
     from sketchspace.gallery.contents import Hit as Hit
     from sketchspace.gallery.gallery import Gallery as Gallery
     from sketchspace.gallery.photo_index import index_photos as index_photos
-    from sketchspace.sketch.readers import read_sketch as read_sketch
     from sketchspace.sketch.strokes import Sketch as Sketch
 
 __version__ = "0.2.0"
@@ -35,7 +35,7 @@ _HOMES = {
     "Sketch": "sketchspace.sketch.strokes",
     "UserError": "sketchspace.errors",
     "index_photos": "sketchspace.gallery.photo_index",
-    "read_sketch": "sketchspace.sketch.readers",
+    "read_sketch": "sketchspace.encoder.stroke_files",
 }
 __all__ = [*_HOMES, "__version__"]
 

@@ -14,8 +14,7 @@ from PIL import Image
 from preprocess.pipeline import build
 from preprocess.spec import Options
 from sketchspace.errors import UserError
-from sketchspace.sketch.raster import rasterize
-from sketchspace.sketch.readers import parse_svg
+from sketchspace.pictures.bitmaps import load_drawing
 from tests.test_folder import classes, draw, records
 from tfrecords.dataset import DatasetFolder, decode_image
 from tfrecords.manifest import Manifest
@@ -87,7 +86,7 @@ def test_svg_files_are_drawings_like_those_of_a_query(tmp_path: Path) -> None:
     manifest = build("folder", [source], tmp_path / "set", ALL)
     assert manifest.dropped == {"bad_image": 1, "nothing_drawn": 1} and manifest.num_examples("train") == 3
     found = decode_image(records(tmp_path / "set")["cat/a.SVG"], 24)
-    np.testing.assert_array_equal(found, rasterize(parse_svg(svg(1).encode()), 24))
+    np.testing.assert_array_equal(found, load_drawing(svg(1).encode(), 24).pixels)
 
 
 def test_whatever_is_left_out_is_counted_and_named(

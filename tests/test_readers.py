@@ -11,15 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sketchspace.encoder.stroke_files import read_sketch
 from sketchspace.errors import UserError
 from sketchspace.sketch.errors import MAX_LINE_BYTES, MAX_POINTS
 from sketchspace.sketch.readers import (
     BadDrawing,
     parse_canvas,
     parse_quickdraw,
-    parse_svg,
-    read_sketch,
 )
+from sketchspace.sketch.svg import parse_svg
 
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**30), 10**30) | st.floats() | st.text(max_size=5),
@@ -228,7 +228,7 @@ def test_query_files_are_read_by_suffix(tmp_path):
         "b.ndjson": json.dumps({"drawing": drawing}).encode(),
         "c.json": json.dumps({"drawing": drawing}).encode(),
         "d.json": b'{"strokes": [[[0, 0], [255, 100]]]}',
-        "e.SVG": b'<svg><line x2="255" y2="100"/></svg>',
+        "e.SVG": b'<svg><line x2="255" y2="100" stroke="#000"/></svg>',
         "f.ndjson": record([[[0.0, 510.0], [0.0, 200.0], [0, 9]]]),
     }
     for name, data in files.items():
@@ -241,7 +241,7 @@ def test_query_files_are_read_by_suffix(tmp_path):
     ("name", "data", "message"),
     [
         ("a.json", b'{"strokes": []}', "nothing is drawn here"),
-        ("a.svg", b"<svg/>", "nothing is drawn here"),
+        ("a.svg", b"<svg/>", "are not what it shows .it has no lines"),
         ("a.ndjson", record([]), "nothing is drawn here"),
         ("a.ndjson", b"", "has no line 1"),
         ("a.json", b"hello", "holds no drawing that can be read"),

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from sketchspace.encoder.stroke_files import read_sketch
 from sketchspace.errors import UserError
 from sketchspace.sketch import records
-from sketchspace.sketch.readers import parse_quickdraw, read_sketch, read_strokes
+from sketchspace.sketch.readers import parse_quickdraw, read_strokes
 from sketchspace.sketch.records import is_plain, json_lines, text_suffix
 
 DRAWINGS = [[[[n, 30, 70], [20, 40, n]], [[5, 6], [7, n]]] for n in range(5)]

@@ -13,21 +13,18 @@ from numpy.typing import ArrayLike, NDArray
 
 from sketchspace.encoder.inputs import Drawings
 from sketchspace.encoder.metadata import EncoderCard
+from sketchspace.encoder.stroke_files import STROKES, strokes_in
 from sketchspace.errors import UserError
 from sketchspace.pictures.bitmaps import load_drawing
 from sketchspace.pictures.decode import BITMAPS, VECTORS, decode
-from sketchspace.pictures.svg_strokes import read_svg_strokes
 from sketchspace.sketch.partial import limit_points
 from sketchspace.sketch.raster import rasterize
-from sketchspace.sketch.readers import read_strokes
 from sketchspace.sketch.records import TEXTS, text_suffix
 from sketchspace.sketch.simplify import simplify_quickdraw
 from sketchspace.sketch.strokes import Floats, Sketch
 
 Pixels = NDArray[np.uint8]
 
-STROKES = (*VECTORS, *TEXTS)
-"""Kinds of files with strokes; texts may be compressed and end in `.gz` behind it."""
 GIVEN_SIZE = 512
 
 
@@ -100,10 +97,7 @@ def read_query(path: Path, card: EncoderCard, line: int = 1) -> Query:
         raise UserError(f"there is no file {path}; give a drawing, such as --query=sketch.png")
     if suffix in BITMAPS or (suffix in VECTORS and not card.reads_strokes):
         return _of_picture(path, path.name, card)
-    if suffix in VECTORS:
-        sketch, notes = read_svg_strokes(path)
-        return _of_sketch(sketch, path.name, card, notes)
-    sketch, notes = read_strokes(path, line)
+    sketch, notes = strokes_in(path, line)
     several = suffix in TEXTS and suffix != ".json"
     return _of_sketch(sketch, f"{path.name}, line {line}" if several else path.name, card, notes)
 

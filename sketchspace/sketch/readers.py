@@ -1,4 +1,4 @@
-"""Drawings in files, whatever their kind."""
+"""Drawings in texts: ndjson, CSV, canvas JSON; and in stroke-3 archives."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from sketchspace.sketch.errors import MAX_LINE_BYTES, BadDrawing
 from sketchspace.sketch.quickdraw import Drawing, load_json, parse_quickdraw
 from sketchspace.sketch.records import TEXTS, json_lines, text_suffix
 from sketchspace.sketch.strokes import Sketch, from_stroke3
-from sketchspace.sketch.svg import parse_svg
 
 __all__ = [
     "MAX_LINE_BYTES",
@@ -21,35 +20,25 @@ __all__ = [
     "Drawing",
     "parse_canvas",
     "parse_quickdraw",
-    "parse_svg",
-    "read_sketch",
     "read_stroke3_npz",
     "read_strokes",
 ]
 
 
-def read_sketch(path: Path, line: int = 1) -> Sketch:
-    """One drawing from a file of strokes, or drawing `line` (from 1) of several; see `read_strokes`."""
-    return read_strokes(path, line)[0]
-
-
 def read_strokes(path: Path, line: int = 1) -> tuple[Sketch, tuple[str, ...]]:
     """One drawing from a file, and notes on what was left out of it.
 
-    `.svg`, or text as `sketchspace.sketch.records` reads it: `.ndjson`, `.jsonl`, `.csv` and `.json`, also
+    Text as `sketchspace.sketch.records` reads it: `.ndjson`, `.jsonl`, `.csv` and `.json`, also
     with `.gz` behind. `line` counts the drawings of files of several from 1, without blank lines. A drawing
     is a Quick, Draw! record, which needs neither key nor class here, or a canvas. Raw strokes are simplified.
     Raises `UserError`; for a drawing without a point it says "nothing is drawn here".
     """
     suffix = text_suffix(path.name)
-    if suffix not in TEXTS and path.suffix.lower() != ".svg":
+    if suffix not in TEXTS:
         known = ", ".join((".svg", *TEXTS))
         raise UserError(f"{path} has no suffix for a drawing of strokes; expected one of {known}")
-    shown = f"{path}, line {line}" if suffix in TEXTS and suffix != ".json" else str(path)
+    shown = f"{path}, line {line}" if suffix != ".json" else str(path)
     try:
-        if suffix not in TEXTS:
-            with path.open("rb") as file:
-                return parse_svg(file.read(MAX_LINE_BYTES + 1)), ()
         return parse_drawing(_text(path, line))
     except FileNotFoundError:
         raise UserError(f"there is no file {path}") from None
