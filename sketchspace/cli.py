@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from absl import app, flags
 
-from sketchspace.errors import UserError
+from sketchspace.errors import MAX_MESSAGE, UserError, shown
 
 
 def run(main: Callable[[list[str]], None]) -> None:
@@ -66,5 +66,5 @@ def _guarded(main: Callable[[list[str]], None], argv: list[str]) -> None:
 
 
 def _fail(message: str, status: int) -> NoReturn:
-    print(f"error: {message}", file=sys.stderr)
+    print(f"error: {shown(message, MAX_MESSAGE)}", file=sys.stderr)
     sys.exit(status)
