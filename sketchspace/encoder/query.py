@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sketchspace.encoder.inputs import Drawings
 from sketchspace.encoder.metadata import EncoderCard
-from sketchspace.errors import UserError
+from sketchspace.errors import UserError, shown
 from sketchspace.pictures.bitmaps import load_drawing
 from sketchspace.pictures.decode import BITMAPS, decode
 from sketchspace.sketch.errors import MAX_LINE_BYTES, BadDrawing
@@ -137,7 +137,7 @@ def _read_line(path: Path, line: int) -> Sketch:
         return parse_quickdraw(orjson.dumps({**record, "key_id": "query"}), "query").simplified()
     except BadDrawing as bad:
         reason = "nothing is drawn here" if bad.reason == "empty_drawing" else "no drawing that can be read"
-        raise UserError(f"{path}, line {line}: {reason} ({bad.detail})") from None
+        raise UserError(f"{path}, line {line}: {reason} ({shown(bad.detail, 200)})") from None
 
 
 def _line_of(path: Path, line: int) -> bytes:

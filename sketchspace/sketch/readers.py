@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 import orjson
 
 from sketchspace.arrays.safe_numpy import read_npz
-from sketchspace.errors import UserError
+from sketchspace.errors import UserError, shown
 from sketchspace.sketch.canvas import parse_canvas
 from sketchspace.sketch.errors import MAX_LINE_BYTES, BadDrawing
 from sketchspace.sketch.quickdraw import Drawing, load_json, parse_quickdraw
@@ -48,8 +48,8 @@ def read_sketch(path: Path, line: int = 1) -> Sketch:
         raise UserError(f"{path} cannot be read: {error.strerror}") from None
     except BadDrawing as bad:
         if bad.reason == "empty_drawing":
-            raise UserError(f"nothing is drawn here: {path} has {bad.detail}") from None
-        raise UserError(f"{path} holds no drawing that can be read ({bad.detail})") from None
+            raise UserError(f"nothing is drawn here: {path} has {shown(bad.detail, 200)}") from None
+        raise UserError(f"{path} holds no drawing that can be read ({shown(bad.detail, 200)})") from None
 
 
 def _line(file: BinaryIO, path: Path, number: int) -> bytes:
@@ -73,7 +73,7 @@ def read_stroke3_npz(path: Path) -> dict[str, list[Sketch]]:
             split: [from_stroke3(rows) for rows in drawings] for split, drawings in read_npz(path).items()
         }
     except (ValueError, TypeError) as error:
-        raise UserError(f"{path} holds something else than stroke-3 drawings: {error}") from None
+        raise UserError(f"{path} holds something else than stroke-3 drawings: {shown(error)}") from None
 
 
 def _json(data: bytes) -> Sketch:
