@@ -78,7 +78,7 @@ def check_json(path: Path, value: object, kind: Kind, again: str = "make the fol
     """Raise `UserError` naming `path` and the first thing in which a value is not of the given kind."""
     wrong = kind.wrong(value, "")
     if wrong:
-        raise UserError(f"{path} is not what it should be ({wrong}); {again}")
+        raise UserError(f"{path} is wrong: {wrong}; {again}")
 
 
 @contextmanager

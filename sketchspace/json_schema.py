@@ -59,6 +59,19 @@ class Whole:
 
 
 @dataclass(frozen=True)
+class OneOf:
+    """One of a few whole numbers."""
+
+    choices: tuple[int, ...]
+
+    def wrong(self, value: Any, where: str) -> str:
+        """See `Kind`."""
+        if type(value) is int and value in self.choices:
+            return ""
+        return _is(where, value, f"one of {', '.join(map(str, self.choices))}")
+
+
+@dataclass(frozen=True)
 class Number:
     """Any finite number."""
 
