@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from absl import flags
 
 from sketchspace import cli
-from sketchspace.errors import UserError, unknown_name
+from sketchspace.errors import UserError, printable, unknown_name
 
 if TYPE_CHECKING:
     from sketchspace.gallery.metadata import GalleryInfo
@@ -143,7 +143,7 @@ def ask(drawings: Sequence[str], asking: str) -> None:
 
 def tell(message: str) -> None:
     """A line for the user that is no result."""
-    print(message, file=sys.stderr)
+    print(printable(message), file=sys.stderr)
 
 
 def console() -> None:

@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from absl import app, flags
 
-from sketchspace.errors import UserError
+from sketchspace.errors import MAX_MESSAGE, UserError, shown
 
 
 def run(main: Callable[[list[str]], None]) -> None:
@@ -76,5 +76,5 @@ def _plain(message: str) -> str:
 
 
 def _fail(message: str, status: int) -> NoReturn:
-    print(f"error: {message}", file=sys.stderr)
+    print(f"error: {shown(message, MAX_MESSAGE)}", file=sys.stderr)
     sys.exit(status)

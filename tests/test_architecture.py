@@ -53,13 +53,13 @@ INNER_ARROWS = {
     "pictures": ("sketch",),
     "arrays": (),
     "encoder": ("sketch", "pictures"),
-    "gallery": ("encoder", "sketch", "pictures"),
+    "gallery": ("encoder", "sketch", "pictures", "arrays"),
     "answers": ("gallery", "encoder", "sketch", "pictures"),
 }
 TENSORFLOW_FILES = tuple(
     f"tfrecords/{name}.py" for name in ("reader", "sequences", "row_batches", "tfds_info")
 )
-UNPICKLER = "sketchspace/arrays/safe_numpy.py"
+UNPICKLER = "sketchspace/arrays/shells.py"
 WITH_TENSORFLOW = ("models", "learners", "training", "studies")
 FORBIDDEN = ("keras", "cloudpickle", "dill", "joblib", "marshal", "shelve", "pickle")
 MAX_FILE_LINES = 299

@@ -139,7 +139,7 @@ def test_strokes_have_no_views(tmp_path):
 def test_cards_with_impossible_pictures_are_refused(tmp_path, broken):
     export = write_run(tmp_path / "run", "f") / "export"
     write_json(export / "encoder.json", read_json(export / "encoder.json") | broken)
-    with pytest.raises(UserError, match="wrong kind"):
+    with pytest.raises(UserError, match=r"encoder\.json is wrong: (channels|fit|photo_as|input_size)"):
         EncoderCard.load(export)
 
 

@@ -46,12 +46,13 @@ def texts() -> dict[str, bytes]:
         "sixteen-be.ndjson": b"\xfe\xff" + LINES.encode("utf-16-be"),
         "unmarked.ndjson": LINES.encode("utf-16-le"),
         "thirtytwo.ndjson": LINES.encode("utf-32"),
-        "a.ndjson.gz": gzip.compress(LINES.encode()),
-        "sixteen.ndjson.gz": gzip.compress(LINES.encode("utf-16")),
-        "two-members.ndjson.gz": gzip.compress(LINES[:100].encode()) + gzip.compress(LINES[100:].encode()),
+        "a.ndjson.gz": gzip.compress(LINES.encode(), mtime=0),
+        "sixteen.ndjson.gz": gzip.compress(LINES.encode("utf-16"), mtime=0),
+        "two-members.ndjson.gz": gzip.compress(LINES[:100].encode(), mtime=0)
+        + gzip.compress(LINES[100:].encode()),
         "not-packed.ndjson.gz": LINES.encode(),
-        "packed.ndjson": gzip.compress(LINES.encode()),
-        "bare.gz": gzip.compress(LINES.encode()),
+        "packed.ndjson": gzip.compress(LINES.encode(), mtime=0),
+        "bare.gz": gzip.compress(LINES.encode(), mtime=0),
         "a.jsonl": LINES.encode(),
         "a.csv": table().encode(),
         "marked.csv": table(ends="\r\n").encode("utf-8-sig"),
@@ -114,7 +115,7 @@ def test_a_canvas_of_several_lines_is_one_drawing(tmp_path: Path) -> None:
     [
         ("a.csv", b"id,picture\n1,2\n", "columns 'id', 'picture' and no column 'drawing'"),
         ("a.csv", table()[:43].encode() + b'DE,"' + b"x" * 9_000_000, "8,388,6.. bytes, at most"),
-        ("cut.ndjson.gz", gzip.compress(LINES.encode())[:40], "cannot be unpacked"),
+        ("cut.ndjson.gz", gzip.compress(LINES.encode(), mtime=0)[:40], "cannot be unpacked"),
         ("bad.ndjson.gz", b"\x1f\x8bnothing of the kind", "cannot be unpacked"),
         ("a.ndjson", b"\0" * 100, "no drawing that can be read"),
         ("a.csv", b"", "has no line 1"),
@@ -133,7 +134,7 @@ def test_what_unpacks_too_far_is_refused_before_it_is_there(
 ) -> None:
     monkeypatch.setattr(records, "FREE_BYTES", 1 << 20)
     bomb = tmp_path / "a.ndjson.gz"
-    bomb.write_bytes(gzip.compress(b" " * (8 << 20)))
+    bomb.write_bytes(gzip.compress(b" " * (8 << 20), mtime=0))
     with pytest.raises(UserError, match=r"unpacks from .* unpack it yourself"):
         list(json_lines(bomb, "a.ndjson.gz"))
 

@@ -8,12 +8,38 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sketchspace.errors import UserError
-from sketchspace.files import read_json, write_json
+from sketchspace.errors import UserError, shown
+from sketchspace.files import check_json, read_json, write_json
+from sketchspace.json_schema import LARGEST_WHOLE, Fields, Flag, Free, ListOf, MapOf, OneOf, Text, Whole
 from tfrecords.schema import SCHEMA_VERSION
 
 FILE_NAME = "manifest.json"
 SHARD_NAME = re.compile(r"[a-z][a-z0-9_]*-([a-z][a-z0-9_]*)\.tfrecord-\d{5}-of-\d{5}")
+
+_AGAIN = "make the data set again"
+_SHARD = Fields({"examples": Whole(), "bytes": Whole(), "sha256": Text()}, others=True)
+SCHEMA = Fields(
+    {
+        **dict.fromkeys(("name", "licence", "citation", "fingerprint"), Text()),
+        "classes": ListOf(Text(), least=1),
+        "counts": MapOf(MapOf(Whole())),
+        "dropped": MapOf(Whole()),
+        "image_size": Whole(1, 8192),
+        "seed": Whole(-LARGEST_WHOLE),
+        "options": MapOf(Free()),
+        "sources": ListOf(MapOf(Free())),
+        "shards": MapOf(_SHARD),
+        "schema_version": Whole(SCHEMA_VERSION, SCHEMA_VERSION),
+    },
+    {
+        "has_strokes": Flag(),
+        "has_images": Flag(),
+        "notes": MapOf(Whole()),
+        "channels": OneOf((1, 3)),
+        "dropped_first": MapOf(Text()),
+    },
+)
+"""Of `manifest.json`."""
 
 
 @dataclass(frozen=True)
@@ -99,21 +125,19 @@ class Manifest:
             raise UserError(
                 f"no data set folder {folder}; make one with: python -m preprocess --out={folder}"
             )
-        values = read_json(folder / FILE_NAME)
+        path = folder / FILE_NAME
+        values = read_json(path, again=_AGAIN)
         version = values.get("schema_version")
         if version != SCHEMA_VERSION:
             raise UserError(
-                f"{folder} has schema version {version}, expected {SCHEMA_VERSION}; make it again"
+                f"{folder} has schema version {shown(version)}, expected {SCHEMA_VERSION}; make it again"
             )
-        try:
-            _expect(type(values["classes"]) is list, "classes are not a list")
-            counts = {split: values["counts"][split] for split in sorted(values["counts"], key=_split_order)}
-            manifest = Manifest(**{**values, "classes": tuple(values["classes"]), "counts": counts})
-            _check(manifest)
-        except (TypeError, KeyError, AttributeError, ValueError) as error:
-            raise UserError(
-                f"{folder / FILE_NAME} is not a manifest ({error}); make the data set again"
-            ) from None
+        check_json(path, values, SCHEMA, _AGAIN)
+        counts = {split: values["counts"][split] for split in sorted(values["counts"], key=_split_order)}
+        manifest = Manifest(**{**values, "classes": tuple(values["classes"]), "counts": counts})
+        wrong = _contradiction(manifest)
+        if wrong:
+            raise UserError(f"{path} is wrong: {wrong}; {_AGAIN}")
         return manifest
 
 
@@ -122,38 +146,13 @@ def _split_order(split: str) -> tuple[int, str]:
     return (order.index(split) if split in order else len(order)), split
 
 
-def _check(manifest: Manifest) -> None:
-    """Raise ValueError, TypeError or KeyError where a field could mislead a reader of the folder."""
-    _expect(type(manifest.name) is str, "name is not a string")
-    _expect(type(manifest.fingerprint) is str, "fingerprint is not a string")
-    _expect(manifest.classes and all(type(name) is str for name in manifest.classes), "classes are not names")
-    _expect(len(set(manifest.classes)) == manifest.num_classes, "a class is there twice")
-    _expect(type(manifest.image_size) is int and 1 <= manifest.image_size <= 8192, "image_size is no size")
-    _expect(type(manifest.channels) is int and manifest.channels in (1, 3), "channels are neither 1 nor 3")
-    _expect(isinstance(manifest.dropped_first, dict), "dropped_first are no reasons with places")
-    _expect(isinstance(manifest.options, dict), "options are no names with values")
-    for split, domains in manifest.counts.items():
-        _expect(
-            all(_count(number) for number in domains.values()), f"counts of {split} are not whole numbers"
-        )
-    for name, shard in manifest.shards.items():
-        match = SHARD_NAME.fullmatch(name)
-        _expect(
-            match is not None
-            and match[1] in manifest.counts
-            and name.startswith(f"{manifest.name}-{match[1]}."),
-            f"'{name}' is no name of a shard",
-        )
-        _expect(
-            _count(shard["examples"]) and _count(shard["bytes"]) and type(shard["sha256"]) is str,
-            f"shard {name} lacks examples, bytes or sha256",
-        )
-
-
-def _count(value: Any) -> bool:
-    return type(value) is int and value >= 0
-
-
-def _expect(holds: Any, otherwise: str) -> None:
-    if not holds:
-        raise ValueError(otherwise)
+def _contradiction(manifest: Manifest) -> str:
+    """What in a manifest of the right form could mislead a reader of the folder; empty where nothing."""
+    if len(set(manifest.classes)) != manifest.num_classes:
+        return "a class is there twice"
+    for name in manifest.shards:
+        split = SHARD_NAME.fullmatch(name)
+        known = split is not None and split[1] in manifest.counts
+        if not known or split is None or not name.startswith(f"{manifest.name}-{split[1]}."):
+            return f"'{shown(name)}' is no name of a shard"
+    return ""

@@ -11,7 +11,7 @@ import numpy as np
 
 from sketchspace.encoder.embedder import Floats, probabilities
 from sketchspace.encoder.query import Query, drawings_of
-from sketchspace.errors import UserError, unknown_name
+from sketchspace.errors import UserError, printable, unknown_name
 from sketchspace.gallery.contents import Hit
 from sketchspace.gallery.gallery import Gallery
 from sketchspace.tables import columns
@@ -151,8 +151,3 @@ def write_answers(path: Path, gallery: Gallery, answers: Sequence[Answer]) -> No
     info = gallery.info
     title = f"{info.model}   ·   gallery {gallery.folder.name}   ·   {info.num_items:,} items"
     write_sheet(path, rows, title)
-
-
-def printable(text: str) -> str:
-    """Text from a file, safe for a terminal: control characters become question marks."""
-    return "".join(character if character.isprintable() else "?" for character in text)

@@ -1,13 +1,14 @@
 """Arrays of numbers in MATLAB files: version 5, and version 7.3, which is HDF5.
 
 The file is not trusted. The header of a variable is looked at before its numbers are unpacked, nothing is
-unpacked beyond what the header promises, and a 7.3 file cannot name other files to be read. The layout of
-version 5 is MathWorks' "MAT-File Format".
+unpacked beyond what the header promises, and a 7.3 file, which cannot name other files to be read, is read in
+a process of its own (`arrays/mat73.py`). The layout of version 5 is MathWorks' "MAT-File Format".
 """
 
 from __future__ import annotations
 
 import io
+import math
 import re
 import struct
 import zlib
@@ -20,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sketchspace.arrays.mat73 import read_mat73
-from sketchspace.errors import UserError
+from sketchspace.errors import UserError, shown
 from sketchspace.files import write_bytes
 
 MAX_BYTES = 1 << 30
@@ -43,6 +44,8 @@ _CLASSES = {
 _STORED = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
 _OTHERS = {1: "cell", 2: "struct", 3: "object", 4: "char", 5: "sparse", 16: "function", 17: "opaque"}
 _COMPLEX = 0x800
+_MAX_VARIABLES = 1000
+_MAX_RATIO = 1032  # no deflated byte unpacks to more
 _VARIABLE = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}")
 
 
@@ -65,8 +68,10 @@ def read_mat(
             return _read_v5(file, names, max_bytes)
     except FileNotFoundError:
         raise UserError(f"there is no file {label}") from None
-    except (OSError, ValueError, KeyError, RuntimeError, MemoryError, struct.error, zlib.error) as error:
-        raise UserError(f"{label} is not a .mat file of arrays that can be read: {error}") from None
+    except (OSError, ValueError, MemoryError, struct.error, zlib.error) as error:
+        raise UserError(
+            f"{label} is not a .mat file of arrays that can be read: {shown(error, 300)}"
+        ) from None
 
 
 def write_mat(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -102,7 +107,8 @@ class _Variable:
 
     def describe(self) -> str:
         kind = np.dtype(_CLASSES[self.kind]).name if self.kind in _CLASSES else _OTHERS.get(self.kind, "?")
-        return f"{self.name} ({'complex ' if self.complex else ''}{kind} {'x'.join(map(str, self.shape))})"
+        kind = f"complex {kind}" if self.complex else kind
+        return f"{shown(self.name)} ({kind} {'x'.join(map(str, self.shape))})"
 
 
 def _open(source: Path | bytes) -> BinaryIO:
@@ -131,6 +137,8 @@ def _read_v5(file: BinaryIO, names: tuple[str, ...], max_bytes: int) -> NDArray[
         if name in found:
             variable, start, size, packed = found[name]
             room = _bytes_of(variable, max_bytes) + _HEAD_BYTES
+            if room > _HEAD_BYTES + 8 * _MAX_RATIO * size:  # a double may be stored as a byte
+                raise ValueError(f"{variable.describe()} is damaged or cut off")
             data = _content(file, start, size, packed, room, whole=True)
             return _numbers(data, variable, order)
     inside = ", ".join([variable.describe() for variable, *_ in found.values() if variable.name][:20])
@@ -140,13 +148,16 @@ def _read_v5(file: BinaryIO, names: tuple[str, ...], max_bytes: int) -> NDArray[
 def _elements(file: BinaryIO, order: str) -> Iterator[tuple[int, int, bool]]:
     """Start and size of every variable in the file, and whether it is compressed."""
     at, end = _HEADER, file.seek(0, io.SEEK_END)
-    while at < end:
+    for _ in range(_MAX_VARIABLES + 1):
+        if at >= end:
+            return
         file.seek(at)
         kind, size = struct.unpack(order + "II", file.read(8))
         if kind not in (_MATRIX, _COMPRESSED) or at + 8 + size > end:
             raise ValueError("it is damaged or cut off")
         yield at + 8, size, kind == _COMPRESSED
         at += 8 + size
+    raise ValueError(f"it has more than {_MAX_VARIABLES:,} variables")
 
 
 def _content(file: BinaryIO, start: int, size: int, packed: bool, limit: int, whole: bool) -> bytes:
@@ -200,7 +211,8 @@ def _bytes_of(variable: _Variable, max_bytes: int) -> int:
 def _numbers(data: bytes, variable: _Variable, order: str) -> NDArray[Any]:
     """The numbers may be stored in a smaller type than that of the variable."""
     kind, start, size, _ = _part(data, variable.at, order)
-    if kind not in _STORED or start + size > len(data):
+    count = math.prod(variable.shape)
+    if kind not in _STORED or start + size > len(data) or size != count * np.dtype(_STORED[kind]).itemsize:
         raise ValueError(f"{variable.describe()} is damaged or cut off")
-    stored = np.frombuffer(data, order + _STORED[kind], size // np.dtype(_STORED[kind]).itemsize, start)
+    stored = np.frombuffer(data, order + _STORED[kind], count, start)
     return np.ascontiguousarray(stored.astype(_CLASSES[variable.kind]).reshape(variable.shape, order="F"))

@@ -16,7 +16,7 @@ from sketchspace.encoder.inputs import Drawings, Images, check, feed, order_of, 
 from sketchspace.encoder.metadata import CARD_FILE, EncoderCard
 from sketchspace.encoder.query import Given, Query, query_of
 from sketchspace.encoder.views import Mode, blocks, check_mode, join, num_views, separate, views
-from sketchspace.errors import UserError
+from sketchspace.errors import UserError, shown
 from sketchspace.quiet import quiet_native_code
 
 Floats = NDArray[np.float32]
@@ -62,8 +62,10 @@ class Embedder:
                 embedder = Embedder(card, _Interpreters(path, threads or os.cpu_count() or 1))
                 embedder._check_input()
                 embedder.encode(_example(card.image_size))
-            except (UserError, ValueError, RuntimeError, KeyError) as error:
-                failure = str(error).split("\n")[0]
+            except (
+                Exception
+            ) as error:  # what the interpreter raises for a broken file is not one kind of error
+                failure = shown(str(error).split("\n")[0], 300)
         if failure is not None:
             raise UserError(f"{path} is not the encoder that {CARD_FILE} describes ({failure})")
         return embedder

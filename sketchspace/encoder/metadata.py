@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from sketchspace.encoder.views import Mode, num_views
-from sketchspace.errors import UserError
-from sketchspace.files import read_json
+from sketchspace.errors import UserError, shown
+from sketchspace.files import check_json, read_json
+from sketchspace.json_schema import Fields, Flag, ListOf, OneOf, Text, Whole
 from sketchspace.pictures import FITS, PHOTO_AS
 from sketchspace.sketch.partial import LONG_STROKES
 
@@ -23,6 +24,28 @@ KINDS_OF_INPUT = (
     ("length", "read_at", "strokes"),
     ("length", "snapshot_at", "snapshots", "strokes"),
 )
+
+
+_AGAIN = "export the encoder again"
+SCHEMA = Fields(
+    {
+        **dict.fromkeys(("model", "run", "fingerprint"), Text()),
+        "inputs": ListOf(Text(100), most=10),
+        "image_size": Whole(8, MAX_IMAGE_SIZE),
+        "embedding_size": Whole(1, 1 << 20),
+        "classes": ListOf(Text()),
+        "max_points": Whole(1, MAX_POINTS),
+        "long_strokes": Text(choices=LONG_STROKES),
+        "simplify": Flag(),
+        "channels": OneOf(CHANNELS),
+        "photo_as": Text(choices=("", *PHOTO_AS)),
+        "fit": Text(choices=FITS),
+        "input_size": Whole(8, MAX_IMAGE_SIZE),
+        "schema_version": Whole(SCHEMA_VERSION, SCHEMA_VERSION),
+    },
+    others=True,
+)
+"""Of `encoder.json` in the newest version; training also notes there what nobody reads."""
 
 
 @dataclass(frozen=True)
@@ -74,41 +97,21 @@ class EncoderCard:
     @staticmethod
     def load(folder: Path) -> EncoderCard:
         """Read and check `encoder.json`; anything but a drawing encoder of this version is a `UserError`."""
-        values = _as_newest(read_json(folder / CARD_FILE))
+        path = folder / CARD_FILE
+        values = _as_newest(read_json(path, again=_AGAIN))
         if values.get("schema_version") != SCHEMA_VERSION:
             raise UserError(
-                f"{folder / CARD_FILE}: schema_version is {values.get('schema_version')!r}, expected"
-                f" {SCHEMA_VERSION}; export the encoder again"
+                f"{path}: schema_version is {shown(values.get('schema_version'))}, expected"
+                f" {SCHEMA_VERSION}; {_AGAIN}"
             )
-        try:
-            card = EncoderCard(**{field.name: values[field.name] for field in fields(EncoderCard)})
-        except KeyError as error:
-            raise UserError(f"{folder / CARD_FILE} has no {error}; export the encoder again") from None
-        if not card._is_sound():
-            raise UserError(f"{folder / CARD_FILE} holds a value of a wrong kind; export the encoder again")
+        check_json(path, values, SCHEMA, _AGAIN)
+        card = EncoderCard(**{field.name: values[field.name] for field in fields(EncoderCard)})
+        if card.input_size > card.image_size:
+            raise UserError(f"{path} is wrong: input_size is more than image_size; {_AGAIN}")
         inputs = tuple(sorted(card.inputs))
         if inputs not in KINDS_OF_INPUT:
-            raise UserError(f"{folder / CARD_FILE}: an encoder of {', '.join(inputs)} is not known here")
+            raise UserError(f"{path}: an encoder of {shown(', '.join(inputs))} is not known here")
         return EncoderCard(**{**vars(card), "inputs": inputs, "classes": tuple(card.classes)})
-
-    def _is_sound(self) -> bool:
-        return (
-            all(isinstance(text, str) for text in (self.model, self.run, self.fingerprint))
-            and _between(self.image_size, 8, MAX_IMAGE_SIZE)
-            and _between(self.embedding_size, 1, 1 << 20)
-            and _between(self.max_points, 1, MAX_POINTS)
-            and self.long_strokes in LONG_STROKES
-            and type(self.simplify) is bool
-            and type(self.channels) is int
-            and self.channels in CHANNELS
-            and self.photo_as in ("", *PHOTO_AS)
-            and self.fit in FITS
-            and _between(self.input_size, 8, self.image_size)
-            and all(
-                isinstance(names, list | tuple) and all(isinstance(name, str) for name in names)
-                for names in (self.classes, self.inputs)
-            )
-        )
 
 
 def _as_newest(values: dict[str, Any]) -> dict[str, Any]:
@@ -117,7 +120,3 @@ def _as_newest(values: dict[str, Any]) -> dict[str, Any]:
         return values
     said = {"photo_as": "", "fit": "box", "input_size": values.get("image_size")}
     return {**values, **said, "schema_version": SCHEMA_VERSION}
-
-
-def _between(value: object, low: int, high: int) -> bool:
-    return type(value) is int and low <= value <= high

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from sketchspace.arrays.npy import map_array
 from sketchspace.encoder.embedder import MODEL_FILE
 from sketchspace.encoder.metadata import CARD_FILE, EncoderCard
 from sketchspace.errors import UserError
@@ -112,10 +113,4 @@ def _check_hash(path: Path, expected: str | None) -> None:
 
 
 def _open_vectors(path: Path, shape: tuple[int, int]) -> Floats:
-    try:
-        vectors = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise UserError(f"{path} cannot be opened as an array ({error}); build the gallery again") from None
-    if not isinstance(vectors, np.ndarray) or vectors.dtype != np.float32 or vectors.shape != shape:
-        raise UserError(f"{path} is not float32 {shape[0]} x {shape[1]}; build the gallery again")
-    return vectors
+    return map_array(path, np.float32, shape, "build the gallery again").view(np.float32)

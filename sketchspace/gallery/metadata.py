@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from sketchspace.encoder.views import MODES, Mode
-from sketchspace.errors import UserError
-from sketchspace.files import read_json, write_json
+from sketchspace.errors import UserError, shown
+from sketchspace.files import check_json, read_json, write_json
+from sketchspace.json_schema import Fields, Flag, Free, ListOf, MapOf, Text, Whole
 
 SCHEMA_VERSION = 2
 OLDER_VERSION = 1  # a split of a data set, each picture seen once
@@ -18,6 +18,25 @@ INFO_FILE = "gallery.json"
 SOURCES = ("dataset", "photos")
 DOMAINS = ("photo", "sketch", "all")
 MAX_ITEMS = 1 << 31
+
+
+_AGAIN = "build the gallery again"
+SCHEMA = Fields(
+    {
+        **dict.fromkeys(("model", "run", "dataset", "split", "fingerprint", "encoder_fingerprint"), Text()),
+        **dict.fromkeys(("image_size", "embedding_size", "num_items"), Whole(1, MAX_ITEMS - 1)),
+        "normalize": Flag(),
+        "classes": ListOf(Text()),
+        "options": MapOf(Free()),
+        "sha256": MapOf(Text()),
+        "source": Text(choices=SOURCES),
+        "domain": Text(choices=DOMAINS),
+        "views": Text(choices=MODES),
+        "counts": MapOf(Whole()),
+        "schema_version": Whole(SCHEMA_VERSION, SCHEMA_VERSION),
+    }
+)
+"""Of `gallery.json` in the newest version."""
 
 
 @dataclass(frozen=True)
@@ -60,15 +79,13 @@ class GalleryInfo:
         """Read and check `gallery.json`; another schema or a value of a wrong kind is a `UserError`."""
         if not folder.is_dir():
             raise UserError(f"no gallery {folder}; make one with: retrieve.py --run=RUN --index=DATA")
-        values = _as_newest(read_json(folder / INFO_FILE))
+        values = _as_newest(read_json(folder / INFO_FILE, again=_AGAIN))
         if values.get("schema_version") != SCHEMA_VERSION:
             raise UserError(
-                f"{folder} has schema version {values.get('schema_version')}, expected {SCHEMA_VERSION};"
-                " build the gallery again"
+                f"{folder} has schema version {shown(values.get('schema_version'))}, expected"
+                f" {SCHEMA_VERSION}; {_AGAIN}"
             )
-        wrong = _wrong_fields(values)
-        if wrong:
-            raise UserError(f"{folder / INFO_FILE} is wrong in {', '.join(wrong)}; build the gallery again")
+        check_json(folder / INFO_FILE, values, SCHEMA, _AGAIN)
         return GalleryInfo(**{**values, "classes": tuple(values["classes"])})
 
 
@@ -78,24 +95,3 @@ def _as_newest(values: dict[str, Any]) -> dict[str, Any]:
         return values
     said = {"source": "dataset", "domain": "all", "views": "single", "counts": {}}
     return {**said, **values, "schema_version": SCHEMA_VERSION}
-
-
-def _wrong_fields(values: Mapping[str, Any]) -> list[str]:
-    """Names of missing, unknown and ill-typed fields of a `gallery.json`."""
-    kinds = {"classes": list, "options": dict, "sha256": dict, "counts": dict, "normalize": bool}
-    numbers = ("image_size", "embedding_size", "num_items", "schema_version")
-    choices = {"source": SOURCES, "domain": DOMAINS, "views": MODES}
-    known = [field.name for field in fields(GalleryInfo)]
-    wrong = [name for name in values if name not in known]
-    for name in known:
-        value: Any = values.get(name)
-        kind = kinds.get(name, int if name in numbers else str)
-        in_range = name not in numbers or (type(value) is int and 1 <= value < MAX_ITEMS)
-        if type(value) is not kind or not in_range or value not in choices.get(name, (value,)):
-            wrong.append(name)
-    for name, kind in (("classes", str), ("sha256", str), ("counts", int)):
-        parts = values.get(name)
-        parts = parts.values() if isinstance(parts, dict) else parts
-        if name not in wrong and not all(type(part) is kind for part in parts or ()):
-            wrong.append(name)
-    return wrong

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sketchspace.errors import shown
+
 MAX_LINE_BYTES = 8 << 20
 """Of a line of ndjson, and of a whole file of another kind."""
 MAX_POINTS = 100_000
@@ -22,6 +24,7 @@ class BadDrawing(ValueError):
     """
 
     def __init__(self, reason: str, detail: str) -> None:
+        detail = shown(detail, 300)
         super().__init__(reason, detail)
         self.reason = reason
         self.detail = detail

@@ -94,6 +94,8 @@ def from_stroke3(rows: ArrayLike) -> Sketch:
         raise ValueError("stroke-3 has a value that is not finite")
     points = offsets.copy()
     points[:, :2] = np.cumsum(offsets[:, :2], axis=0)
+    if np.abs(points).max(initial=0) > np.finfo(np.float32).max:
+        raise ValueError("stroke-3 has offsets that lead beyond any picture")
     return Sketch.from_points(points.astype(np.float32))
 
 
