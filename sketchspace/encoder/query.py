@@ -9,7 +9,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import orjson
 from numpy.typing import ArrayLike, NDArray
 
 from sketchspace.encoder.inputs import Drawings
@@ -21,7 +20,7 @@ from sketchspace.sketch.errors import MAX_LINE_BYTES, BadDrawing
 from sketchspace.sketch.partial import limit_points
 from sketchspace.sketch.quickdraw import load_json, parse_quickdraw
 from sketchspace.sketch.raster import rasterize
-from sketchspace.sketch.readers import read_sketch
+from sketchspace.sketch.readers import read_sketch, with_key
 from sketchspace.sketch.simplify import simplify_quickdraw
 from sketchspace.sketch.strokes import Floats, Sketch
 
@@ -134,7 +133,7 @@ def _read_line(path: Path, line: int) -> Sketch:
         record = load_json(_line_of(path, line))
         if type(record) is not dict:
             raise BadDrawing("not_an_object", f"it is {type(record).__name__}, expected an object")
-        return parse_quickdraw(orjson.dumps({**record, "key_id": "query"}), "query").simplified()
+        return parse_quickdraw(with_key(record, "query"), "query").simplified()
     except BadDrawing as bad:
         reason = "nothing is drawn here" if bad.reason == "empty_drawing" else "no drawing that can be read"
         raise UserError(f"{path}, line {line}: {reason} ({shown(bad.detail, 200)})") from None

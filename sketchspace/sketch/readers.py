@@ -84,8 +84,16 @@ def _json(data: bytes) -> Sketch:
 def _quickdraw(line: bytes) -> Sketch:
     record: Any = load_json(line)
     if type(record) is dict and record.get("key_id") is None:
-        line = orjson.dumps({**record, "key_id": "query"})
+        line = with_key(record, "query")
     return parse_quickdraw(line, "query").simplified()
+
+
+def with_key(record: dict[str, Any], key: str) -> bytes:
+    """A record's line with another key; `BadDrawing` for one that nests too deep to be written."""
+    try:
+        return orjson.dumps({**record, "key_id": key})
+    except orjson.JSONEncodeError:
+        raise BadDrawing("wrong_type", "it nests too deep") from None
 
 
 _PARSERS: dict[str, Callable[[bytes], Sketch]] = {".svg": parse_svg, ".ndjson": _quickdraw, ".json": _json}
