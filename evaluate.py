@@ -18,9 +18,9 @@ from sketchspace import cli
 from sketchspace.encoder.embedder import Embedder
 from sketchspace.encoder.inputs import Drawings
 from sketchspace.errors import UserError
-from sketchspace.files import read_json
 from tfrecords.dataset import DatasetFolder
 from tfrecords.gallery_items import check_pictures
+from training.run_config import read_origin
 
 FLAGS = flags.FLAGS
 Config = dict[str, Any]
@@ -102,7 +102,7 @@ def read_config(run: Path) -> Config:
         raise UserError(f"no run folder {run}; train one with: python train.py --run={run}")
     if not (run / "export").is_dir():
         raise UserError(f"{run} is not trained to its end; give the same train.py command again")
-    return read_json(run / "config.json")
+    return read_origin(run)
 
 
 def check_data(config: Config, embedder: Embedder, folder: DatasetFolder) -> bool:

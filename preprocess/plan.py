@@ -19,11 +19,24 @@ from preprocess.spec import ROW, SPLIT_NAMES, DatasetSpec, Found, Kept, Options,
 from preprocess.splits import Given, HeldOut, Splitter, make_splitter
 from sketchspace.errors import UserError, unknown_name
 from sketchspace.files import read_json, write_json
+from sketchspace.json_schema import Fields, ListOf, MapOf, Text, Whole
 from tfrecords.schema import DOMAINS
 
 EXAMPLES_PER_SHARD = 2048
 _FILE = "plan.json"
 _BLOCK = 1 << 16
+_COUNTS = MapOf(Whole())
+_SCHEMA = Fields(
+    {
+        "classes": ListOf(Text()),
+        "counts": _COUNTS,
+        "files": ListOf(ListOf(Text(), 2, 2)),
+        "dropped": _COUNTS,
+        "first": MapOf(Text()),
+        "notes": _COUNTS,
+        "fingerprint": Text(),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -66,7 +79,7 @@ class Plan:
     def load(path: Path) -> Plan | None:
         """The plan that an earlier run stored in a folder, or None where there is none that can be read."""
         try:
-            values = read_json(path / _FILE)
+            values = read_json(path / _FILE, _SCHEMA)
         except UserError:
             return None
         values["classes"] = tuple(values["classes"])

@@ -112,7 +112,8 @@ class ListOf:
     def wrong(self, value: Any, where: str) -> str:
         """See `Kind`."""
         if type(value) is not list or not self.least <= len(value) <= self.most:
-            return _is(where, value, f"a list of {self.least:,} to {self.most:,}")
+            size = f"{self.least:,}" if self.least == self.most else f"{self.least:,} to {self.most:,}"
+            return _is(where, value, f"a list of {size}")
         return _first(self.kind.wrong(item, f"{where}[{number}]") for number, item in enumerate(value))
 
 

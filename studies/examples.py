@@ -15,10 +15,11 @@ from evaluation.partial import pictures
 from sketchspace.encoder.embedder import MODEL_FILE, Embedder, Encoded
 from sketchspace.encoder.inputs import Drawings
 from sketchspace.errors import UserError
-from sketchspace.files import read_json, sha256_of
+from sketchspace.files import sha256_of
 from sketchspace.sketch.raster import rasterize
 from sketchspace.sketch.strokes import Sketch
 from tfrecords.dataset import DatasetFolder
+from training.run_config import read_origin
 
 Floats = NDArray[np.float32]
 Images = NDArray[np.uint8]
@@ -155,4 +156,4 @@ def _config(path: Path) -> dict[str, Any]:
         raise UserError(f"no run folder {path}; train one with: python train.py --run={path}")
     if not (path / "export").is_dir():
         raise UserError(f"{path} is not trained to its end; give the same train.py command again")
-    return read_json(path / "config.json")
+    return read_origin(path)

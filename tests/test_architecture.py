@@ -36,7 +36,7 @@ ARROWS = {
     "evaluation": (),
     "studies": tuple(room for room in ROOMS if room != "studies"),
     "train": ("training", "models"),
-    "evaluate": ("evaluation", "tfrecords"),
+    "evaluate": ("evaluation", "tfrecords", "training.run_config"),
     "retrieve": ("tfrecords",),
     "serve": (),
     "models.convert": ("training", "tfrecords"),

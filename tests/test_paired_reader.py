@@ -196,9 +196,9 @@ def test_what_cannot_be_paired_is_one_clear_error(folder: DatasetFolder, tmp_pat
         ({"boot": [[0, 1, 77]]}, "names a photo of object 77 of 'boot', which split 'train' does not hold"),
         ({"boot": [[8, 0, 1]]}, "names a sketch of object 8 of 'boot'"),
         ({"bag": [[0, 1, 2]]}, "triplets of 'bag', no class"),
-        ({"boot": [[0, 1]]}, "lists of three whole numbers"),
-        ({"boot": "many"}, "lists of three whole numbers"),
-        ([[0, 1, 2]], "not by split and class"),
+        ({"boot": [[0, 1]]}, r"boot\[0\] is a list of 2, expected a list of 3"),
+        ({"boot": "many"}, "boot is 'many', expected a list"),
+        ([[0, 1, 2]], "triplets.train is a list of 1, expected names with values"),
     ):
         write_json(bare.path / "annotations.json", {"triplets": {"train": triplets}})
         with pytest.raises(UserError, match=says):

@@ -12,12 +12,15 @@ from numpy.typing import NDArray
 
 from sketchspace.errors import UserError
 from sketchspace.files import read_json
+from sketchspace.json_schema import Fields, ListOf, MapOf, Whole
 from tfrecords.manifest import Manifest
 from tfrecords.png import decode_png
 from tfrecords.schema import DOMAINS, Record, parse
 from tfrecords.wire import read_records
 
 ANNOTATIONS = "annotations.json"
+_TRIPLETS = MapOf(MapOf(ListOf(ListOf(Whole(), 3, 3))))
+_ANNOTATED = Fields({}, {"triplets": _TRIPLETS}, others=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,11 +145,7 @@ class DatasetFolder:
         UserError where triplets are stored otherwise.
         """
         file = self.path / ANNOTATIONS
-        found = read_json(file) if file.is_file() else {}
-        triplets = found.get("triplets", {})
-        if not isinstance(triplets, dict) or not all(isinstance(item, dict) for item in triplets.values()):
-            raise UserError(f"{file}: triplets are not by split and class; make the data set again")
-        return found
+        return read_json(file, _ANNOTATED, "make the data set again") if file.is_file() else {}
 
 
 def shard_records(path: Path) -> Iterator[Record]:

@@ -10,8 +10,11 @@ from typing import Any
 
 from sketchspace.errors import UserError
 from sketchspace.files import read_json, sha256_of, write_json
+from sketchspace.json_schema import Fields, MapOf, Text, Whole
 from tfrecords.schema import Record, serialize
 from tfrecords.wire import frame
+
+_SUMMARY = Fields({"examples": Whole(), "bytes": Whole(), "sha256": Text(), "domains": MapOf(Whole())})
 
 
 def shard_name(name: str, split: str, index: int, total: int) -> str:
@@ -57,7 +60,7 @@ def finished_shard(path: Path, done: Path) -> dict[str, Any] | None:
     The bytes are compared with the stored checksum: after a power cut a file may be there and empty.
     """
     try:
-        summary = read_json(done)
+        summary = read_json(done, _SUMMARY)
     except UserError:
         return None
     whole = path.is_file() and path.stat().st_size == summary.get("bytes")

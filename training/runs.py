@@ -18,10 +18,14 @@ import tf_keras
 from learners.settings import SETTINGS, settings_of
 from models.registry import model_spec
 from models.spec import Shapes, Stage
-from sketchspace.errors import UserError
+from sketchspace.errors import UserError, shown, unknown_name
 from sketchspace.files import read_json, whole_folder, write_json
+from sketchspace.json_schema import Fields, Number
+from training.run_config import SCHEMA_VERSION, read_config
 
-SCHEMA_VERSION = 1
+__all__ = ["SCHEMA_VERSION", "Run", "classes_of", "flat", "shapes_of"]
+
+_BEST = Fields({"stage": Number(), "step": Number()}, others=True)
 _DRAWN_BY = {"balanced": ("match", "class"), "triplets": ("hard_ratio", 0.75)}
 _MAY_DIFFER = re.compile(r"dataset\.path|paper|stages\.\d+\.data")  # data are compared by fingerprint
 
@@ -57,14 +61,14 @@ class Run:
         """SavedModel and LiteRT file of the best weights."""
         return self.path / "export"
 
-    def config(self) -> dict[str, Any]:
-        """The stored configuration; a folder that is no run, or of another version, is a `UserError`."""
+    def config(self, *needed: str) -> dict[str, Any]:
+        """The stored configuration with the fields called `needed`; see `run_config.read_config`.
+
+        A folder that is no run, or of another version, is a `UserError`.
+        """
         if not self.path.is_dir():
             raise UserError(f"no run folder {self.path}; train one with: python train.py --run={self.path}")
-        config = read_json(self.config_file)
-        if config.get("schema_version") != SCHEMA_VERSION:
-            raise UserError(f"{self.path} was made by another version of this program; train it again")
-        return config
+        return read_config(self.path, *needed)
 
     @property
     def is_finished(self) -> bool:
@@ -108,9 +112,9 @@ class Run:
             yield
 
     def _check_same(self, config: Mapping[str, Any]) -> None:
-        before, now = flat(_as_newest(self.config())), flat(config)
+        before, now = flat(_as_newest(self.config("stages"))), flat(config)
         changed = [
-            f"{key}: {_short(before.get(key))} -> {_short(now.get(key))}"
+            f"{shown(key)}: {_short(before.get(key))} -> {_short(now.get(key))}"
             for key in sorted(before.keys() | now.keys())
             if before.get(key) != now.get(key) and not _MAY_DIFFER.fullmatch(key)
         ]
@@ -122,7 +126,7 @@ class Run:
 
     def build_encoder(self) -> tf_keras.Model:
         """The run's encoder with fresh weights."""
-        config = self.config()
+        config = self.config("model", "model_options", "dataset.image_size", "dataset.classes")
         return model_spec(config["model"]).build(config["model_options"], shapes_of(config))
 
     def load_best(self) -> tf_keras.Model:
@@ -151,7 +155,7 @@ class Run:
         file = self.best / "best.json"
         if not file.is_file():
             return None
-        facts = read_json(file)
+        facts = read_json(file, _BEST, "train again")
         return facts["stage"], facts["step"]
 
 
@@ -178,6 +182,8 @@ def _newest_stage(stage: dict[str, Any]) -> dict[str, Any]:
 
     What decided over its batches then, and cannot be set for its learner now, stays and is a difference.
     """
+    if stage["learner"] not in SETTINGS:
+        raise unknown_name("learner", stage["learner"], SETTINGS)
     mine = [field.name for field in dataclasses.fields(SETTINGS[stage["learner"]])]
     given = {**stage, **stage.get("settings", {})}
     settings = settings_of(stage["learner"], {name: given[name] for name in mine if name in given})
@@ -192,8 +198,7 @@ def _newest_stage(stage: dict[str, Any]) -> dict[str, Any]:
 
 
 def _short(value: Any) -> str:
-    text = str(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return shown(str(value), 60)
 
 
 def flat(value: Any, prefix: str = "") -> dict[str, Any]:

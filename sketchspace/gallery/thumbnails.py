@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import zlib
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from sketchspace.errors import UserError
+from sketchspace.pictures.bare_png import bare_png
 
 Pixels = NDArray[np.uint8]
 
-_PARTS = (b"IHDR", b"IDAT", b"IEND")
 _COLOURS = {0: cv2.IMREAD_GRAYSCALE, 2: cv2.IMREAD_COLOR}  # by the colour type in a PNG's header
 
 
@@ -23,7 +21,7 @@ def decode_thumbnail(data: bytes, size: int, name: str) -> Pixels:
     only those with pixels reach the decoder.
     """
     image = None
-    bare = _bare(data) if has_size(data, size) and data[25] in _COLOURS else b""
+    bare = bare_png(data) if has_size(data, size) and data[25] in _COLOURS else b""
     if bare:
         image = cv2.imdecode(np.frombuffer(bare, np.uint8), _COLOURS[data[25]])
     if image is None or image.shape[:2] != (size, size):
@@ -43,21 +41,3 @@ def has_size(data: bytes, size: int) -> bool:
     """Whether the header is that of a PNG with `size` x `size` pixels of 8 bits."""
     sides = (int.from_bytes(data[16:20]), int.from_bytes(data[20:24]))
     return len(data) > 26 and data[:8] == b"\x89PNG\r\n\x1a\n" and sides == (size, size) and data[24] == 8
-
-
-def _bare(data: bytes) -> bytes:
-    """A PNG without what pictures can do without (texts, profiles, animation); empty for a damaged one."""
-    parts, at = [data[:8]], 8
-    while at + 12 <= len(data):
-        end = at + 12 + int.from_bytes(data[at : at + 4])
-        kind = data[at + 4 : at + 8]
-        if end > len(data) or zlib.crc32(data[at + 4 : end - 4]) != int.from_bytes(data[end - 4 : end]):
-            return b""
-        if (kind == b"IHDR") != (at == 8) or (kind[:1].isupper() and kind not in _PARTS):
-            return b""
-        if kind in _PARTS:
-            parts.append(data[at:end])
-        if kind == b"IEND":
-            return b"".join(parts)
-        at = end
-    return b""

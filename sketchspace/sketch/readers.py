@@ -69,7 +69,10 @@ def parse_drawing(text: bytes) -> tuple[Sketch, tuple[str, ...]]:
     value = load_json(text)
     if type(value) is not dict or "drawing" not in value:
         return read_canvas(text)
-    record = orjson.dumps({"key_id": "query", "drawing": value["drawing"]})
+    try:
+        record = orjson.dumps({"key_id": "query", "drawing": value["drawing"]})
+    except orjson.JSONEncodeError:
+        raise BadDrawing("wrong_type", "it nests too deep") from None
     try:
         return parse_quickdraw(record, "query").simplified(), ()
     except BadDrawing as bad:
