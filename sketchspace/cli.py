@@ -57,7 +57,7 @@ def _guarded(main: Callable[[list[str]], None], argv: list[str]) -> None:
         main(argv[1:])
         sys.stdout.flush()
     except UserError as error:
-        _fail(_plain(str(error)), 1)
+        _fail(_plain(str(error.args[0]) if error.args else str(error)), 1)
     except KeyboardInterrupt:
         _fail("stopped; the same command goes on where it can", 130)
     except OSError as error:
