@@ -99,7 +99,7 @@ def main() -> None:
     for tally in tallies:
         total.outcomes.update(tally.outcomes)
         total.longest = max(total.longest, tally.longest)
-    rows = [("door", "files", "read", "refused", "other", "longest s")]
+    rows: list[tuple[str, ...]] = [("door", "files", "read", "refused", "other", "longest s")]
     rows += [tally.row(name) for name, tally in zip(names, tallies, strict=True)]
     print(columns([*rows, total.row("all")], (0,)))
     others = {what: count for what, count in total.outcomes.items() if what not in FINE}
