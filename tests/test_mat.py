@@ -213,7 +213,7 @@ def test_a_73_file_that_cannot_be_read_in_time_is_refused(monkeypatch: pytest.Mo
 
 def test_a_73_file_gets_no_more_memory_than_its_size_can_need(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mat73, "_BASE_MEMORY", 1 << 20)
-    with pytest.raises(UserError, match="not a .mat file of arrays"):
+    with pytest.raises(UserError, match=r"not a \.mat file of arrays"):
         read_mat(saved_73())
 
 
