@@ -14,6 +14,7 @@ from typing import Any
 from sketchspace.errors import shown
 
 LARGEST_WHOLE = (1 << 63) - 1
+MOST = 1 << 24
 
 
 class Kind:
@@ -99,13 +100,14 @@ class Maybe(Kind):
 class ListOf(Kind):
     """A list of `least` to `most` values of one kind."""
 
-    def __init__(self, kind: Kind, least: int = 0, most: int = 1 << 24) -> None:
+    def __init__(self, kind: Kind, least: int = 0, most: int = MOST) -> None:
         self.kind, self.least, self.most = kind, least, most
 
     def wrong(self, value: Any, where: str) -> str:
         """See `Kind`."""
         if type(value) is not list or not self.least <= len(value) <= self.most:
             size = f"{self.least:,}" if self.least == self.most else f"{self.least:,} to {self.most:,}"
+            size = f"{self.least:,} or more" if self.most == MOST else size
             return _is(where, value, f"a list of {size}")
         return _first(self.kind.wrong(item, f"{where}[{number}]") for number, item in enumerate(value))
 

@@ -30,7 +30,7 @@ _DATA: dict[str, Kind] = {
     "fingerprint": Text(),
     "image_size": Whole(1, 8192),
     "simplify": Flag(),
-    "classes": ListOf(Text(), least=1),
+    "classes": ListOf(Text()),
     "channels": OneOf((1, 3)),
     "photo_as": Text(),
     "fit": Text(),
@@ -54,7 +54,7 @@ _MORE: dict[str, Kind] = {
     "model_options": MapOf(Free(2)),
     "stages": ListOf(_STAGE, most=100),
     "stage_data": MapOf(ListOf(Fields({"fingerprint": Text()}, others=True))),
-    "logit_classes": ListOf(Text(), least=1),
+    "logit_classes": ListOf(Text()),
     "seed": Whole(-LARGEST_WHOLE),
     "schema_version": Whole(),
 }
