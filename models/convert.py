@@ -8,7 +8,6 @@ Example: python -m models.convert shoes.npy --model=sketch_a_net --data=data/sho
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +17,7 @@ from absl import flags
 
 from sketchspace import cli
 from sketchspace.errors import UserError, unknown_name
-from sketchspace.files import replace_folder, write_json
+from sketchspace.files import partial_folder, replace_folder, write_json
 from training.tensorflow_import import import_tensorflow
 
 if TYPE_CHECKING:
@@ -157,10 +156,8 @@ def _write(request: Request, encoder: tf_keras.Model, config: Mapping[str, Any])
     from training.export import export_run
     from training.runs import Run
 
-    request.run.parent.mkdir(parents=True, exist_ok=True)
-    hidden = f".{request.run.name}."
-    with tempfile.TemporaryDirectory(suffix=".partial", prefix=hidden, dir=request.run.parent) as folder:
-        run = Run(Path(folder) / request.run.name)
+    with partial_folder(request.run) as folder:
+        run = Run(folder / request.run.name)
         run.path.mkdir()
         write_json(run.config_file, config)
         run.save_best(encoder, {"stage": 0, "step": 0})

@@ -82,11 +82,10 @@ def check_json(path: Path, value: object, kind: Kind, again: str = "make the fol
 
 
 @contextmanager
-def whole_folder(path: Path) -> Iterator[Path]:
-    """Yield a fresh temporary folder beside `path`; it becomes `path` only if the block succeeds.
+def partial_folder(path: Path) -> Iterator[Path]:
+    """Yield a fresh temporary folder `.NAME.PID.partial` beside `path`, which is removed in the end.
 
-    An existing `path` is replaced as a whole. After an error the temporary folder is removed; what a killed
-    process has left of one is removed by the next that writes the same `path`.
+    What a killed process has left of one is removed by the next that writes the same `path`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     _sweep(path)
@@ -95,9 +94,19 @@ def whole_folder(path: Path) -> Iterator[Path]:
     partial.mkdir()
     try:
         yield partial
-        replace_folder(partial, path)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """Yield a fresh temporary folder beside `path`; it becomes `path` only if the block succeeds.
+
+    An existing `path` is replaced as a whole. After an error the temporary folder is removed.
+    """
+    with partial_folder(path) as partial:
+        yield partial
+        replace_folder(partial, path)
 
 
 def replace_folder(source: Path, target: Path) -> None:

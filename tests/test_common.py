@@ -65,6 +65,47 @@ def test_whole_folder_appears_only_after_success(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
+def killed_process() -> int:
+    """The number of a process that ran and is gone."""
+    with subprocess.Popen([sys.executable, "-c", "pass"]) as process:
+        process.wait()
+    return process.pid
+
+
+def test_what_a_killed_process_left_is_swept_away_by_the_next_of_the_same_target(tmp_path: Path) -> None:
+    gone, other = killed_process(), subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    try:
+        names = [f".out.{gone}.partial", f".out.{other.pid}.partial", f".other.{gone}.partial"]
+        names += [".out.x.partial", f".out.{gone}.partial.kept", ".out.0.partial", ".out.partial"]
+        for name in names:
+            (tmp_path / name).mkdir()
+        (tmp_path / names[0] / "half").touch()
+        with whole_folder(tmp_path / "out") as folder:
+            (folder / "file").touch()
+        left = {path.name for path in tmp_path.iterdir()}
+        assert left == {"out", *names[1:]}, "only what is of this target and of no running process"
+    finally:
+        other.communicate(b"\n")
+
+
+def test_a_link_in_place_of_a_leaving_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "precious").mkdir()
+    (tmp_path / f".out.{killed_process()}.partial").symlink_to(tmp_path / "precious")
+    with whole_folder(tmp_path / "out"):
+        pass
+    assert (tmp_path / "precious").is_dir()
+
+
+def test_a_folder_put_aside_by_a_killed_process_comes_back_or_goes(tmp_path: Path) -> None:
+    aside = tmp_path / f".out.{killed_process()}.old"
+    for present in (False, True):
+        aside.mkdir()
+        (aside / "file").write_text("before")
+        with pytest.raises(RuntimeError), whole_folder(tmp_path / "out"):
+            raise RuntimeError
+        assert (tmp_path / "out" / "file").read_text() == "before" and not aside.exists(), present
+
+
 def test_replace_folder_moves_the_old_one_away(tmp_path: Path) -> None:
     for name in ("new", "old"):
         (tmp_path / name).mkdir()
@@ -98,6 +139,8 @@ def main(argv):
         raise OSError(28, "No space left on device", "x.bin")
     if flags.FLAGS.n == 4:
         raise ZeroDivisionError
+    if flags.FLAGS.n == 5:
+        raise UserError("a name\\x1b[31m\\nand " + "x" * 100_000)
     print("x" * 1_000_000)
 cli.run(main)
 """
@@ -131,6 +174,12 @@ def test_user_mistakes_are_one_line_with_a_status(argument: str, status: int, sa
 def test_a_defect_keeps_its_stack_trace() -> None:
     done = run("--n=4")
     assert done.returncode == 1 and "ZeroDivisionError" in done.stderr
+
+
+def test_an_error_is_one_printable_line_of_bounded_length_whatever_it_holds() -> None:
+    done = run("--n=5")
+    assert done.returncode == 1 and done.stderr.startswith("error: a name?[31m and xxx")
+    assert done.stderr[:-1].isprintable() and len(done.stderr) < 2100
 
 
 def test_a_closed_pipe_is_no_error() -> None:

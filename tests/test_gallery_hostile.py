@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from sketchspace.encoder.embedder import Embedder
 from sketchspace.errors import UserError
 from sketchspace.files import read_json, sha256_of, write_json
 from sketchspace.gallery.gallery import Gallery
+from sketchspace.gallery.thumbnails import decode_thumbnail
 from tests.encoder_fixture import EMBEDDING_SIZE, SIZE, gallery_folder, run_and_data  # noqa: F401
 
 
@@ -169,3 +171,51 @@ def test_a_thumbnail_that_would_fill_the_memory_is_not_decoded(gallery_folder):
     path.write_bytes(data[:16] + struct.pack(">II", 60_000, 60_000) + data[24:])
     with pytest.raises(UserError, match=f"not a PNG of {SIZE} x {SIZE}"):
         gallery.thumbnail(0)
+
+
+def chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def png(*parts: tuple[bytes, bytes]) -> bytes:
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(kind, body) for kind, body in parts)
+
+
+HEAD = (b"IHDR", struct.pack(">IIBBBBB", 4, 4, 8, 0, 0, 0, 0))
+ROWS = (b"IDAT", zlib.compress(bytes([0, 1, 2, 3, 4] * 4)))
+END = (b"IEND", b"")
+
+
+def test_a_thumbnail_is_its_pixels_whatever_stands_beside_them(capfd):
+    wanted = [[1, 2, 3, 4]] * 4
+    for beside in (b"tEXt", b"iCCP", b"acTL", b"fcTL", b"eXIf"):
+        data = png(HEAD, (beside, b"\xff" * 26), ROWS, END)
+        assert decode_thumbnail(data, 4, "x").tolist() == wanted
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        (HEAD, END),
+        (HEAD, ROWS),
+        (HEAD, HEAD, ROWS, END),
+        (HEAD, (b"PLTE", b"abc"), ROWS, END),
+        (HEAD, (b"IDAT", zlib.compress(bytes(19))), END),
+        (HEAD, (b"IDAT", zlib.compress(bytes(1 << 24))), END),
+        (HEAD, (b"IDAT", zlib.compress(bytes([9] * 20))), END),
+        (HEAD, (b"IDAT", b"junk"), END),
+        (HEAD, ROWS, (b"IEND", b"x")),
+        ((b"IHDR", HEAD[1][:8] + b"\x10\0\0\0\0"), ROWS, END),
+        ((b"IHDR", HEAD[1][:8] + b"\x08\0\0\0\1"), ROWS, END),
+        ((b"IHDR", HEAD[1] + b"more"), ROWS, END),
+    ],
+)
+def test_a_damaged_thumbnail_is_refused_and_the_decoder_says_nothing(parts, capfd):
+    with pytest.raises(UserError, match="not a PNG of 4 x 4 pixels"):
+        decode_thumbnail(png(*parts), 4, "x")
+    damaged = bytearray(png(HEAD, ROWS, END))
+    damaged[40] ^= 1
+    with pytest.raises(UserError, match="not a PNG"):
+        decode_thumbnail(bytes(damaged), 4, "x")
+    assert capfd.readouterr().err == ""

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from scipy.io import loadmat, savemat
 
+from sketchspace.arrays import mat73
 from sketchspace.arrays.mat import read_mat, write_mat
 from sketchspace.errors import UserError
 
@@ -177,3 +178,58 @@ def test_nothing_is_written_for_arrays_that_matlab_does_not_know(tmp_path: Path)
         with pytest.raises(UserError):
             write_mat(tmp_path / "a.mat", {"good": np.eye(2), name: array})
     assert not list(tmp_path.iterdir())
+
+
+def test_an_array_that_its_bytes_cannot_fill_is_refused_before_room_is_made_for_it() -> None:
+    for file in (saved(True, data=CUBE), saved(data=CUBE)):
+        plain = saved(data=CUBE)
+        at = plain.index(struct.pack("<iii", *CUBE.shape))
+        large = plain[:at] + struct.pack("<iii", 1000, 1000, 1000) + plain[at + 12 :]
+        if file != plain:
+            large = large[:128] + (lambda body: struct.pack("<II", 15, len(body)) + body)(
+                zlib.compress(large[128:])
+            )
+        with pytest.raises(UserError, match="damaged or cut off"):
+            read_mat(large)
+
+
+def test_numbers_of_another_count_than_the_shape_says_are_refused() -> None:
+    plain = saved(data=CUBE.astype(np.float64))
+    with pytest.raises(UserError, match="damaged or cut off"):
+        read_mat(plain.replace(struct.pack("<iii", *CUBE.shape), struct.pack("<iii", 2, 3, 4)))
+
+
+def test_a_file_of_very_many_variables_is_refused() -> None:
+    whole = saved(data=np.eye(1))
+    with pytest.raises(UserError, match="more than 1,000 variables"):
+        read_mat(whole[:128] + whole[128:] * 1100)
+
+
+def test_a_73_file_that_cannot_be_read_in_time_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mat73, "_BASE_SECONDS", 0)
+    with pytest.raises(UserError, match=r"cannot be read within 0 s|does not come to an end"):
+        read_mat(saved_73())
+
+
+def test_a_73_file_gets_no_more_memory_than_its_size_can_need(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mat73, "_BASE_MEMORY", 1 << 20)
+    with pytest.raises(UserError, match=r"not a \.mat file of arrays"):
+        read_mat(saved_73())
+
+
+def test_a_73_file_of_numbers_that_were_never_written_is_refused() -> None:
+    file = io.BytesIO()
+    with h5py.File(file, "w", userblock_size=512) as store:
+        store.create_dataset("data", (1000, 1000, 900), "u1", fillvalue=1, chunks=(100, 100, 100))
+    with pytest.raises(UserError, match="'data' is damaged"):
+        read_mat(file.getvalue())
+
+
+def test_names_of_variables_are_printed_on_one_line_of_bounded_length() -> None:
+    for name in ("a\n\x1b[31m", "b" * 5000):
+        file = io.BytesIO()
+        with h5py.File(file, "w", userblock_size=512) as store:
+            store.create_dataset(name, data=CUBE)
+        with pytest.raises(UserError, match="there is no 'data'") as refused:
+            read_mat(file.getvalue())
+        assert str(refused.value).isprintable() and len(str(refused.value)) < 400

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sketchspace.errors import UserError
+from sketchspace.errors import UserError, shown
 from sketchspace.files import read_json
 from sketchspace.json_schema import Fields, ListOf, MapOf, Whole
 from tfrecords.manifest import Manifest
@@ -97,7 +97,9 @@ class DatasetFolder:
     def strokes_of(self, record: Record) -> NDArray[np.float32]:
         """The strokes of one of the folder's records, as in `Record`; a record without is a `UserError`."""
         if record.strokes is None or not len(record.strokes):
-            raise UserError(f"record {record.key} of {self.path} has no strokes; make the data set again")
+            raise UserError(
+                f"record {shown(record.key)} of {self.path} has no strokes; make the data set again"
+            )
         return record.strokes
 
     def images(self, split: str) -> tuple[NDArray[np.uint8], NDArray[np.int32], list[str]]:
@@ -160,7 +162,7 @@ def sized_records(path: Path) -> Iterator[tuple[Record, int]]:
             yield parse(data), len(data)
         except ValueError as error:
             raise UserError(
-                f"{path}: record {index} cannot be read ({error}); make the data set again"
+                f"{path}: record {index} cannot be read ({shown(error)}); make the data set again"
             ) from None
 
 
@@ -170,7 +172,7 @@ def decode_image(record: Record, size: int, channels: int = 1) -> NDArray[np.uin
     A missing, damaged or other-sized one is a `UserError`.
     """
     if record.image is None:
-        raise UserError(f"record {record.key} has no image; make the data set again")
+        raise UserError(f"record {shown(record.key)} has no image; make the data set again")
     return _decoded(record.image, record.key, size, channels)
 
 
@@ -185,4 +187,4 @@ def _decoded(png: bytes, key: str, size: int, channels: int) -> NDArray[np.uint8
     try:
         return decode_png(png, size, channels)
     except ValueError as error:
-        raise UserError(f"the picture of record {key} is {error}; make the data set again") from None
+        raise UserError(f"the picture of record {shown(key)} is {error}; make the data set again") from None

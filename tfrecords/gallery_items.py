@@ -13,7 +13,7 @@ from sketchspace.encoder.embedder import Embedder, encoder_folder
 from sketchspace.encoder.inputs import Drawings, Images
 from sketchspace.encoder.metadata import EncoderCard
 from sketchspace.encoder.views import Mode
-from sketchspace.errors import UserError, unknown_name
+from sketchspace.errors import UserError, shown, unknown_name
 from sketchspace.files import whole_folder
 from sketchspace.gallery.indexed_items import Item
 from sketchspace.gallery.metadata import DOMAINS, GalleryInfo
@@ -138,7 +138,7 @@ def _strokes(batch: list[Record]) -> list[Floats]:
     """The batch's strokes; a record without them is a `UserError`."""
     for record in batch:
         if record.strokes is None or not len(record.strokes):
-            raise UserError(f"record {record.key} has no strokes to be read; index another data set")
+            raise UserError(f"record {shown(record.key)} has no strokes to be read; index another data set")
     return [record.strokes for record in batch if record.strokes is not None]
 
 
@@ -148,7 +148,7 @@ def _item(index: int, record: Record) -> Item:
 
 def _picture(record: Record, card: EncoderCard) -> Images:
     """A record's pixels; drawn from its strokes where the stored picture has another size."""
-    name = f"the picture of record {record.key}"
+    name = f"the picture of record {shown(record.key)}"
     try:
         image = decode_thumbnail(record.image or b"", card.image_size, name)
     except UserError:

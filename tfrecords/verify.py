@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from sketchspace.errors import UserError
+from sketchspace.errors import UserError, shown
 from sketchspace.files import read_json, sha256_of
 from tfrecords.dataset import DatasetFolder, decode_image, decode_shown, shard_records
 from tfrecords.manifest import SHARD_NAME, Manifest
@@ -118,6 +118,6 @@ def _check_keys(folder: DatasetFolder, hashes: np.ndarray) -> None:
     for split in folder.manifest.counts:
         for record in folder.records(split):
             if record.key in seen:
-                raise _wrong(folder.path, f"key {record.key} is there twice, again in split '{split}'")
+                raise _wrong(folder.path, f"key {shown(record.key)} is there twice, again in split '{split}'")
             if int.from_bytes(blake2b(record.key.encode(), digest_size=8).digest(), "little") in twice:
                 seen.add(record.key)

@@ -136,6 +136,8 @@ def spoil_svg(rng: Rng, data: bytes) -> bytes:
     text = data.decode()
     for _ in range(int(rng.integers(1, 5))):
         found = list(_TOKEN.finditer(text))
+        if not found or len(text) > 1 << 20:
+            break
         token = found[int(rng.integers(len(found)))]
         what, put = rng.random(), token[0]
         if what < 0.5:
@@ -149,8 +151,6 @@ def spoil_svg(rng: Rng, data: bytes) -> bytes:
         elif what < 0.85:
             put = ""
         text = text[: token.start()] + put + text[token.end() :]
-        if len(text) > 1 << 20:
-            break
     if rng.random() < 0.05:
         text = _DOCTYPE + text
     return text.encode(errors="replace")

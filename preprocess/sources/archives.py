@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from sketchspace.errors import UserError
+from sketchspace.errors import UserError, shown
 
 MAX_MEMBERS = 20_000
 MAX_MEMBER_BYTES = 8 << 30
@@ -50,7 +50,7 @@ def unpack(files: list[Listed], folder: Path) -> list[Path]:
                 _copy(archives[file.path], file.member, target)
             except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
                 raise UserError(
-                    f"{file.origin} cannot be unpacked ({error}); get the archive again"
+                    f"{file.origin} cannot be unpacked ({shown(error)}); get the archive again"
                 ) from None
             paths.append(target)
     return paths
@@ -92,7 +92,7 @@ def _members(source: Path, suffix: str, suffixes: tuple[str, ...], most: int) ->
                 m for m in archive.infolist() if _fits(m.filename, suffix, suffixes) and not m.is_dir()
             ]
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
-        raise UserError(f"{source} cannot be read as a zip archive ({error}); get it again") from None
+        raise UserError(f"{source} cannot be read as a zip archive ({shown(error)}); get it again") from None
     if len(members) > most:
         raise UserError(f"{source} has {len(members):,} {suffix} members, at most {most:,} are read")
     for member in members:

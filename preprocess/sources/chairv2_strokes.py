@@ -29,7 +29,7 @@ from preprocess.spec import (
     new_rows,
 )
 from sketchspace.arrays.safe_numpy import unpickle_arrays
-from sketchspace.errors import UserError
+from sketchspace.errors import UserError, shown
 from sketchspace.sketch.raster import rasterize
 from sketchspace.sketch.strokes import Sketch
 from tfrecords.png import encode_png
@@ -77,7 +77,7 @@ def _read(path: Path) -> dict[tuple[str, str, str], NDArray[Any]]:
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}); give the file {_FILE}") from None
     except ValueError as error:
-        raise UserError(f"{path} is not the file of drawings {_FILE}: {error}") from None
+        raise UserError(f"{path} is not the file of drawings {_FILE}: {shown(error)}") from None
     matches = {name: _KEY.fullmatch(name) for name in arrays} if isinstance(arrays, dict) else {}
     wrong = next((name for name, match in matches.items() if not match), None)
     if not isinstance(arrays, dict) or not arrays or wrong is not None:
@@ -96,7 +96,9 @@ def _unpacked(
         path, key = scratch / f"{place:05d}.points", f"{kind}/{name}_{turn}"
         if points.ndim != 2 or points.shape[1] != 3 or points.dtype.kind not in "fiu":
             shape = "x".join(map(str, points.shape))
-            raise UserError(f"the drawing /{key} holds {points.dtype} {shape}, expected numbers [points, 3]")
+            raise UserError(
+                f"the drawing /{shown(key)} holds {points.dtype} {shape}, expected numbers [points, 3]"
+            )
         path.write_bytes(points.astype("<f4").tobytes())
         number = numbers[name]
         found.append(PictureFile(path, key, key, 0, number, splits[number, SPLITS[kind]]))

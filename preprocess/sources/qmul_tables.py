@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sketchspace.arrays.mat import read_mat
-from sketchspace.errors import UserError
+from sketchspace.errors import UserError, shown
 
 MAX_JSON_BYTES = 256 << 20
 SIDE = 256
@@ -52,7 +52,7 @@ def read_annotation(path: Path, origin: str) -> dict[str, Annotation]:
         values = json.loads(path.read_bytes())
         return {split: _split(values[split], f"{origin}, {split}") for split in ("train", "test")}
     except (ValueError, TypeError, KeyError, AttributeError, OSError, RecursionError) as error:
-        raise UserError(f"{origin} is no annotation of this data: {error}; {usage}") from None
+        raise UserError(f"{origin} is no annotation of this data: {shown(error)}; {usage}") from None
 
 
 def _split(values: dict[str, Any], place: str) -> Annotation:

@@ -11,12 +11,14 @@ import numpy as np
 
 from sketchspace.encoder.embedder import Floats, probabilities
 from sketchspace.encoder.query import Query, drawings_of
-from sketchspace.errors import UserError, printable, unknown_name
+from sketchspace.errors import UserError, printable, shown, unknown_name
 from sketchspace.gallery.contents import Hit
 from sketchspace.gallery.gallery import Gallery
 from sketchspace.tables import columns
 
 GUESSES = 3
+LONGEST = 200
+"""Characters of a name or path that are shown in a table."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Guess:
     probability: float
 
     def __str__(self) -> str:
-        return f"{printable(self.class_name)} {100 * self.probability:.1f} %"
+        return f"{shown(self.class_name)} {100 * self.probability:.1f} %"
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,11 +81,13 @@ class Answer:
         rows = [("rank", "distance", "photo" if of_photos else "class", "" if of_photos else "key")]
         for hit in self.hits:
             names = (hit.class_name, hit.key) if hit.photo is None else (hit.photo, "")
-            rows.append((f"{hit.rank}", f"{hit.distance:.4f}", printable(names[0]), printable(names[1])))
+            names = shown(names[0], LONGEST), shown(names[1], LONGEST)
+            rows.append((f"{hit.rank}", f"{hit.distance:.4f}", *names))
         verdicts = ["", *({None: "", True: "right", False: "wrong"}[self.is_right(hit)] for hit in self.hits)]
         table = columns([(*row, verdict) for row, verdict in zip(rows, verdicts, strict=True)], (2, 3, 4))
         guess = ", ".join(map(str, self.guesses))
-        head = f"{printable(self.query.name)}: {guess}" if guess else printable(self.query.name)
+        name = printable(self.query.name)
+        head = f"{name}: {guess}" if guess else name
         return f"{head}\n{table}"
 
 

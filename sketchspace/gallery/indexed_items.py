@@ -13,7 +13,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from sketchspace.errors import UserError
+from sketchspace.errors import UserError, shown
 
 FILE_NAME = "items.jsonl"
 THUMBNAILS = "thumbnails"
@@ -118,9 +118,8 @@ class ItemFile:
         if not self._classes:
             known = (item.label, item.class_name) == (-1, "")
         if not known:
-            raise UserError(
-                f"{self._path} line {index + 1}: class {item.class_name!r} is not number {item.label}"
-            )
+            name, label = shown(item.class_name), shown(item.label)
+            raise UserError(f"{self._path} line {index + 1}: class '{name}' is not number {label}")
         return item
 
 

@@ -16,7 +16,7 @@ from sketchspace.encoder.embedder import MODEL_FILE, Embedder, encoder_folder
 from sketchspace.encoder.inputs import Drawings, Images
 from sketchspace.encoder.metadata import CARD_FILE
 from sketchspace.encoder.views import check_mode
-from sketchspace.errors import UserError
+from sketchspace.errors import UserError, shown
 from sketchspace.files import sha256_of, whole_folder
 from sketchspace.gallery.gallery import Gallery
 from sketchspace.gallery.indexed_items import Item
@@ -192,7 +192,7 @@ def _tell_skipped(walk: _Pass, listing: Listing, tell: Tell) -> None:
     if others:
         tell(f"note: left out, not photos by their names: {others}")
     for key, reason in walk.skipped:
-        tell(f"skipped {key}: {reason}")
+        tell(f"skipped {shown(key, 500)}: {shown(reason, 500)}")
     if not walk.written:
         refused = f" that can be read ({len(walk.skipped)} were skipped)" if walk.skipped else ""
         raise UserError(
@@ -215,7 +215,7 @@ def _known(out: Path, export: Path, ways: Ways, tell: Tell) -> _Known:
             return nothing
         stored = [gallery.items[index] for index in range(info.num_items)]
     except UserError as error:
-        tell(f"{error}: every photo is embedded anew")
+        tell(f"{shown(error, 500)}: every photo is embedded anew")
         return nothing
     keys = frozenset(item.key for item in stored)
     return _Known(gallery, {item.checksum: item.index for item in stored}, keys)
