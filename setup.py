@@ -39,6 +39,7 @@ TRAIN = [
 FAISS = ["faiss-cpu>=1.15,<2"]
 HEIC = ["pillow-heif>=1.1,<2"]
 DEV = [
+    *HEIC,
     "hypothesis>=6.150",
     "mypy>=1.18",
     "pytest>=9",

@@ -130,6 +130,16 @@ def test_transforms_by_hand(transform, expected):
     assert end == pytest.approx(expected, abs=1e-5)
 
 
+def test_a_turned_shape_is_turned():
+    (points,) = svg(
+        '<g transform="translate(9 0) rotate(90)"><rect x="1" y="2" width="3" height="4"/></g>'
+    ).strokes
+    low, high = points.min(axis=0), points.max(axis=0)
+    assert [*low, *high] == pytest.approx([3, 1, 7, 4], abs=1e-5)
+    (points,) = svg('<circle cx="10" cy="0" r="2" transform="rotate(90)"/>').strokes
+    assert (points.min(axis=0) + points.max(axis=0)) / 2 == pytest.approx([0, 10], abs=0.01)
+
+
 def test_nested_transforms_apply_from_the_inside_out():
     inner = '<g transform="scale(2)"><line x2="1" y2="1"/></g>'
     body = f'<g transform="translate(100,0)">{inner}</g><line x2="5" y2="5"/>'

@@ -149,6 +149,12 @@ def test_a_slim_page_does_not_ask_for_more_memory_than_there_is():
     assert decode(svg(LINES, 'viewBox="0 0 1 100000"')).pixels.shape[:2] == (512, 8)
 
 
+def test_what_makes_the_renderer_panic_is_refused_in_silence(capfd):
+    with pytest.raises(UserError, match="cannot be drawn: the renderer gave it up"):
+        load_drawing(svg('<circle r="1e30"/>'), 64)
+    assert capfd.readouterr() == ("", "")
+
+
 def test_circles_of_uses_are_no_circles_for_us():
     body = f'<g id="a"><use href="#b"/>{LINES}</g><g id="b"><use href="#a"/></g>'
     assert read_svg(svg(body)).elements < 50

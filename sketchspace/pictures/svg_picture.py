@@ -51,6 +51,10 @@ def png_of(source: SvgSource, page: Box | None = None, paper: str | None = "whit
         return _watched(text, paper)
     except ValueError as error:
         raise BadDrawing("bad_xml", f"it cannot be drawn: {error}") from None
+    except BaseException as error:  # a panic of resvg is no Exception
+        if type(error).__name__ != "PanicException":
+            raise
+        raise BadDrawing("bad_xml", "it cannot be drawn: the renderer gave it up") from None
 
 
 def shown_part(source: SvgSource, shape: tuple[int, ...], rows: slice, columns: slice) -> Box:
@@ -95,6 +99,8 @@ def _watched(text: str, paper: str | None) -> bytes:
     said = done.stderr.decode(errors="replace").strip().splitlines() if done else []
     if said and said[-1].startswith("ValueError: "):
         raise ValueError(said[-1].removeprefix("ValueError: "))
+    if any("PanicException" in line for line in said):
+        raise ValueError("the renderer gave it up")
     raise BadDrawing(
         "too_complex",
         f"drawing it takes more than {MAX_SECONDS} s or {MAX_BYTES >> 30} GB; simplify it, or give a PNG",

@@ -60,7 +60,7 @@ def _subpaths(text: str) -> list[list[Complex]]:
     try:
         parsed = svgelements.SVG.parse(io.StringIO(text), reify=True)
         shapes = [
-            svgelements.Path(element)
+            abs(svgelements.Path(element))
             for element in parsed.elements()
             if isinstance(element, svgelements.Shape) and _visible(element)
         ]

@@ -33,6 +33,8 @@ _HOLDERS = (
 _QUICK = frozenset((*_SHAPES, *_HOLDERS, "style", "title", "desc", "metadata"))
 """Elements whose drawing costs little however they are nested; others are drawn under a watch."""
 _QUICK_BYTES, _QUICK_ELEMENTS = 64 << 10, 200
+_HUGE = re.compile(r"(?<![\d.])\d{7}|[\d.][eE][+]?\d")
+"""Numbers so large that they may be beyond what a renderer's arithmetic was made for."""
 _NAMESPACES = {
     "xmlns": "http://www.w3.org/2000/svg",
     "xmlns:xlink": "http://www.w3.org/1999/xlink",
@@ -231,9 +233,14 @@ class _Writer:
             size,
             self._background(),
             drawn_out,
-            self.kinds <= _QUICK and self.length <= _QUICK_BYTES and drawn_out <= _QUICK_ELEMENTS,
+            self._is_quick(drawn_out),
             tuple(notes),
         )
+
+    def _is_quick(self, drawn_out: int) -> bool:
+        if not self.kinds <= _QUICK or self.length > _QUICK_BYTES or drawn_out > _QUICK_ELEMENTS:
+            return False
+        return not any(_HUGE.search(piece) for piece in self.pieces)
 
     def _drawn_out(self) -> int:
         """How many elements the file has with everything that it uses again."""

@@ -62,6 +62,7 @@ class Kept:
 def main(argv: list[str]) -> None:
     """Check the flags, measure, write and print the table."""
     cli.check_flags(argv, "gallery", "data")
+    Path(FLAGS.out).mkdir(parents=True, exist_ok=True)
     gallery, folder = Gallery.open(FLAGS.gallery), DatasetFolder.open(Path(FLAGS.data))
     if gallery.card.reads_strokes:
         raise UserError(f"{FLAGS.gallery} answers strokes; give a gallery of a model of pictures")
