@@ -50,7 +50,7 @@ SVG = (
 <rect x="5" y="5" width="20" height="10" rx="2"/><circle cx="50" cy="50" r="20"/>
 <ellipse cx="9" cy="8" rx="7" ry="3"/>
 </g></svg>""",
-    b'<svg viewBox="0 0 9 9"><path d="M0 0L9 9" stroke="#00f" stroke-width=".2" transform="scale(.9)"/></svg>',
+    b'<svg viewBox="0 0 9 9"><path d="M0 0L9 9" stroke="red" stroke-width=".2" transform="scale(.9)"/></svg>',
 )
 _STROKES = [[[0, 50, 100], [40, 0, 40]], [[10, 10, 90, 90], [40, 100, 100, 40]], [[50], [70]]]
 CANVAS = tuple(
