@@ -6,7 +6,6 @@ sketchspace query DRAWING ...        find what looks like a drawing: a picture, 
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
 from collections.abc import Sequence
@@ -112,7 +111,7 @@ def ask(drawings: Sequence[str], asking: str) -> None:
 
     `asking` is how the command that asks begins, for the hint at the end.
     """
-    from sketchspace.answers.answer import answer, check_sheet_path, true_classes, write_answers
+    from sketchspace.answers.answer import answer, check_sheet_path, json_line, true_classes, write_answers
     from sketchspace.encoder.query import read_query
     from sketchspace.gallery.gallery import Gallery, newest_gallery
 
@@ -129,7 +128,7 @@ def ask(drawings: Sequence[str], asking: str) -> None:
             tell(f"note: {query.name}: {note}")
     answers = answer(gallery, queries, FLAGS.top, classes)
     if FLAGS.json:
-        print("\n".join(json.dumps(found.to_json(gallery), ensure_ascii=False) for found in answers))
+        print("\n".join(json_line(found.to_json(gallery)) for found in answers))
     else:
         print("\n\n".join(found.to_text() for found in answers))
     close = tell if FLAGS.json else print

@@ -37,6 +37,7 @@ def test_hostile_files_are_read_or_refused_in_one_line(tmp_path, name):
     for number in range(FILES.get(name, 40)):
         outcome = knock(name, DOORS[name].input(name, SEED, number), tmp_path)
         assert outcome.what in FINE, f"file {number} of seed {SEED}: {outcome.told}"
+        assert outcome.seconds < 30, f"file {number} of seed {SEED} takes very long"
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 1 << 20, "more than a gigabyte"
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from sketchspace.answers.answer import json_line
 from sketchspace.errors import UserError, printable, shown
 from sketchspace.files import MAX_JSON_BYTES, read_json
 from sketchspace.json_schema import (
@@ -118,3 +119,10 @@ def test_a_file_that_would_fill_the_memory_is_not_parsed(tmp_path: Path) -> None
         file.truncate(MAX_JSON_BYTES + 1)
     with pytest.raises(UserError, match="has more than 32 MB; make it again"):
         read_json(tmp_path / "x.json", again="make it again")
+
+
+def test_a_line_of_json_has_nothing_that_a_terminal_acts_on() -> None:
+    assert json_line({"key": "gâteau 日"}) == '{"key": "gâteau 日"}'
+    for nasty in ("\x9b2J", "\x7f", "\u202e", "\x1b"):
+        line = json_line({"key": f"é{nasty}"})
+        assert line.isprintable() and json.loads(line) == {"key": f"é{nasty}"}

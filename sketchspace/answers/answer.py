@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -155,3 +156,9 @@ def write_answers(path: Path, gallery: Gallery, answers: Sequence[Answer]) -> No
     info = gallery.info
     title = f"{info.model}   ·   gallery {gallery.folder.name}   ·   {info.num_items:,} items"
     write_sheet(path, rows, title)
+
+
+def json_line(value: Any) -> str:
+    """One line of JSON; where it has characters that a terminal could act on, all but ASCII is escaped."""
+    line = json.dumps(value, ensure_ascii=False)
+    return line if line.isprintable() else json.dumps(value)
