@@ -80,7 +80,7 @@ def main(argv: list[str]) -> None:
     picture = Path(FLAGS.out) / "paper.png"
     write_grid(picture, [GridBlock(rows_of(drawings, seen))], "Drawings on paper, and what the network sees")
     rows = [(line.condition, f"{line.kept / line.drawings:.1%}", _first(line.notes)) for line in found]
-    print("\n".join(columns([("condition", "keep their class", "most often noted"), *rows])))
+    print(columns([("condition", "keep their class", "most often noted"), *rows]))
     print(f"wrote {FLAGS.out}")
 
 
