@@ -146,3 +146,9 @@ def test_heic_is_read_or_names_the_package_that_reads_it(monkeypatch: pytest.Mon
     heif.register_heif_opener()
     drawing = Image.new("RGB", (64, 64), "white")
     assert decode(saved(drawing, "HEIF")).pixels.min() > 240
+
+
+def test_very_large_pictures_are_scaled_down_after_they_are_decoded():
+    decoded = decode(saved(Image.new("L", (8000, 2000), 200), "PNG"))
+    assert decoded.pixels.shape == (1732, 6928)
+    assert decoded.notes == ("scaled down to 12 megapixels",)

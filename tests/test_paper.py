@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from sketchspace.pictures.bitmaps import load_drawing
+from sketchspace.pictures.bitmaps import _with_pen, load_drawing
 from sketchspace.pictures.clutter import without_clutter
 from sketchspace.pictures.ruling import without_ruling
 from sketchspace.pictures.sheet import straightened
@@ -143,6 +143,18 @@ def test_nothing_is_left_out_where_nothing_would_stay():
 def test_small_pictures_are_left_alone(monkeypatch):
     monkeypatch.setattr("sketchspace.pictures.ink.without_clutter", lambda *a, **k: pytest.fail("looked at"))
     load_drawing(encoded(picture(HOUSE, 128, 2)), 64)
+
+
+@pytest.mark.filterwarnings("error")
+def test_slim_and_faint_pictures_are_no_trouble():
+    slim = np.full((700, 5), 255, np.uint8)
+    slim[100:600, 2] = 0
+    assert load_drawing(slim, 64).pixels.min() < 128
+    faint = np.full((40, 50), 255, np.uint8)
+    faint[10:30, 20:22] = 225
+    assert load_drawing(faint, 64).pixels.shape == (64, 64)
+    empty = np.zeros((256, 256), np.uint8)
+    assert _with_pen(empty, 2.0, 4.0)[0] is empty
 
 
 def test_the_pages_are_drawings_of_their_size():

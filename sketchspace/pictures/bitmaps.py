@@ -150,6 +150,8 @@ def _enlarged(crop: Pixels, longer_side: int, size: int) -> Pixels:
 def _with_pen(lines: Pixels, width: float, wanted: float) -> tuple[Pixels, tuple[str, ...]]:
     """Change lines of `width` px into lines of `wanted` px, if they differ by more than 15 %."""
     mask = (lines >= LINE_INK * 255).astype(np.uint8)
+    if not mask.any():
+        return lines, ()
     # Enlarged soft lines cover more pixels than their ink would fill.
     filled = width * float(lines.sum()) / (255 * float(mask.sum()))
     if 0.85 < filled / wanted < 1.15:

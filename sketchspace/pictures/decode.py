@@ -14,7 +14,7 @@ from PIL import Image, ImageOps
 
 from sketchspace.errors import UserError
 from sketchspace.pictures.frames import eight_bits, finished_frame, on_white
-from sketchspace.pictures.ink import FAINTEST
+from sketchspace.pictures.ink import FAINTEST, resized
 from sketchspace.sketch.errors import BadDrawing
 from sketchspace.sketch.svg_source import Box, SvgSource, read_svg
 
@@ -24,6 +24,8 @@ BITMAPS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".
 VECTORS = (".svg", ".svgz")
 MAX_FILE_BYTES = 64 << 20
 MAX_PIXELS = 50_000_000
+MAX_WORKED_PIXELS = 12_000_000
+"""A larger picture is scaled down before it is looked at: lines and objects need no more."""
 
 _ORIENTATION = 0x0112  # the EXIF tag; 1 is upright
 
@@ -179,4 +181,8 @@ def _flatten(image: Image.Image) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
     else:
         grey = image.mode in ("1", "L", "LA")
         pixels, more = np.asarray(image.convert("L" if grey else "RGB")), ()
+    share = MAX_WORKED_PIXELS / (pixels.shape[0] * pixels.shape[1])
+    if share < 1:
+        side = max(1, round(max(pixels.shape) * share**0.5))
+        pixels, more = resized(np.ascontiguousarray(pixels), side), (*more, "scaled down to 12 megapixels")
     return pixels, (*notes, *more)

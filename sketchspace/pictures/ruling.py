@@ -12,6 +12,7 @@ Floats = NDArray[np.float64]
 RULING = "ruling removed"
 
 _LEAST_LINES = 5
+_LEAST_SIDE = 60  # px
 _LEAST_SHARE = 0.75  # of the blocks along a line that must show it
 _BLOCKS = 12
 _ANGLES = np.arange(-6, 6.01, 0.5)
@@ -25,7 +26,7 @@ def without_ruling(darkness: Pixels) -> Pixels | None:
     At least five lines at regular distances, horizontal within 6 degrees, reach both edges; squared paper has
     such columns as well. The picture is turned so that they are level.
     """
-    if not _at_both_edges(darkness):
+    if min(darkness.shape) < _LEAST_SIDE or not _at_both_edges(darkness):
         return None
     pen = float(np.percentile(darkness, _PEN))
     capped = np.minimum(darkness, round(0.7 * pen))
