@@ -27,7 +27,7 @@ from training.inputs import (
 )
 from training.metrics_csv import Journal
 from training.recipe import make_config, make_recipe
-from training.runs import Run, flat, shapes_of
+from training.runs import Run, classes_of, flat, shapes_of
 from training.strategy import make_strategy, set_numerics
 from training.warm_start import warm_start
 
@@ -83,7 +83,7 @@ class Session:
         """Give an encoder the weights of the run to begin with, if one was named; yields what was done."""
         if "warm_start_from" in self.config:
             with self.run_config.train_distribute.scope():
-                yield from warm_start(encoder, Path(self.config["warm_start_from"]))
+                yield from warm_start(encoder, Path(self.config["warm_start_from"]), classes_of(self.config))
 
 
 def open_session(request: Request) -> Session:
