@@ -50,7 +50,7 @@ def unpack(files: list[Listed], folder: Path) -> list[Path]:
                 _copy(archives[file.path], file.member, target)
             except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
                 raise UserError(
-                    f"{file.origin} cannot be unpacked ({shown(error)}); get the archive again"
+                    f"{file.origin} cannot be unpacked ({shown(error, 200)}); get the archive again"
                 ) from None
             paths.append(target)
     return paths
