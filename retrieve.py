@@ -9,6 +9,7 @@ from absl import flags
 import sketchspace.__main__ as command
 from sketchspace import cli
 from sketchspace.errors import UserError
+from sketchspace.ready import READY
 
 FLAGS = flags.FLAGS
 flags.adopt_module_key_flags(command)
@@ -40,21 +41,23 @@ def main(argv: list[str]) -> None:
         raise UserError(f"unexpected argument '{argv[0]}'; every argument is a flag, see --help")
     indexing, asking = bool(FLAGS.run or FLAGS.index), bool(FLAGS.query)
     if indexing == asking:
-        raise UserError("give --run=RUN --index=DATA to make a gallery, or --query=DRAWING to ask one")
+        raise UserError(
+            "give --index=PHOTOS or --run=RUN --index=DATA to make a gallery, or --query=DRAWING to ask"
+        )
     if asking:
         command.ask(FLAGS.query, "python retrieve.py --query=")
-    elif FLAGS.run and FLAGS.index:
-        index(Path(FLAGS.index))
+    elif not FLAGS.index:
+        raise UserError("--index is missing; give what to make a gallery of, such as --index=photos/")
     else:
-        raise UserError(
-            f"--{'index' if FLAGS.run else 'run'} is missing; a gallery needs both --run and --index"
-        )
+        index(Path(FLAGS.index))
 
 
 def index(source: Path) -> None:
-    """Make a gallery of a data set folder, or of a folder of photos."""
+    """Make a gallery of a data set folder, or of a folder of photos; photos need no run."""
     folder = command.gallery_folder(source)
     if (source / command.DATASET_FILE).is_file():
+        if not FLAGS.run:
+            raise UserError("--run is missing; a gallery of a data set needs the encoder of a run")
         from sketchspace.encoder.views import check_mode
         from tfrecords.gallery_items import build_gallery
 
@@ -69,8 +72,21 @@ def index(source: Path) -> None:
             normalize=FLAGS.normalize,
         )
     else:
+        if not FLAGS.run and source.is_dir():
+            make_ready()
         info = command.index(source)
     command.say_indexed(info, folder, "python retrieve.py --query=sketch.png")
+
+
+def make_ready() -> None:
+    """Make the encoder that needs no training, if it is not there."""
+    if READY.exists():
+        return
+    from models.efficientnet_lite.ready import make
+
+    command.tell(f"no --run: making {READY}, once")
+    for line in make(READY):
+        command.tell(line)
 
 
 if __name__ == "__main__":

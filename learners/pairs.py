@@ -16,16 +16,18 @@ from learners.triplet import hinge
 from sketchspace.errors import UserError, unknown_name
 
 LOSSES = ("info_nce", "multi_similarity", "triplet", "cross_entropy")
+LEAST_TEMPERATURE = 0.01
+"""Radford et al. 2021, section 2.5: a learnt temperature is kept from falling further."""
 
 
 class Pairs(Learner):
     """Learns `embedding` `[2N, D]` of interleaved rows: sketch 0, photo 0, sketch 1, photo 1, ...
 
-    The losses are those with a weight, of `LOSSES`: `info_nce` (with `temperature`) and `multi_similarity`
-    on cosine similarities, from sketches to photos and from photos to sketches; `triplet`, the hinge
-    with `margin` on squared distances from each sketch to the photos, chosen by `mining`; `cross_entropy`
-    of `logits`, where the encoder gives them. Rows of equal `label` and `instance` are of one object:
-    they are never negatives of each other.
+    The losses are those with a weight, of `LOSSES`: `info_nce` (with `temperature`, which may be learnt) and
+    `multi_similarity` on cosine similarities, from sketches to photos and from photos to sketches; `triplet`,
+    the hinge with `margin` on squared distances from each sketch to the photos, chosen by `mining`;
+    `cross_entropy` of `logits`, where the encoder gives them. Rows of equal `label` and `instance` are of
+    one object: they are never negatives of each other.
 
     The others of a batch are those of the same replica: with R replicas each sketch meets N / R photos, so
     that the losses, unlike those of single examples, depend on the number of replicas.
@@ -53,8 +55,17 @@ class Pairs(Learner):
                 raise unknown_name("loss", name, LOSSES)
         if "cross_entropy" in loss_weights and "logits" not in encoder.output_shape:
             raise UserError("the loss cross_entropy wants a model with logits, this one has none")
-        self.temperature, self.margin = settings.temperature, settings.margin
+        self._first_temperature, self.margin = settings.temperature, settings.margin
+        if settings.temperature_is == "learnt":
+            self.learnt["temperature"] = tf.Variable(0.0, name="log_temperature")
         self.mine, self.label_smoothing = MINING[settings.mining], settings.label_smoothing
+
+    @property
+    def temperature(self) -> float | tf.Tensor:
+        """The temperature now; a learnt one is the first one times e to a variable, and not below 0.01."""
+        if "temperature" not in self.learnt:
+            return self._first_temperature
+        return tf.maximum(LEAST_TEMPERATURE, self._first_temperature * tf.exp(self.learnt["temperature"]))
 
     def losses_of(self, batch: Batch, outputs: Batch) -> Named:
         """The losses with a weight, each by row, and the model's own terms that are weighted."""

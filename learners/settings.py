@@ -110,6 +110,9 @@ class PairsSettings(Settings):
     temperature: float = setting(
         0.07, Positive((1e-6, 1e3)), "by which cosine similarities are divided in info_nce"
     )
+    temperature_is: str = setting(
+        "fixed", ("fixed", "learnt"), "whether the temperature stays, or only begins there"
+    )
     margin: float = setting(
         1.0, ABOVE_ZERO, "how much farther another photo has to be, in triplet", "squared Euclidean distance"
     )

@@ -17,7 +17,6 @@ from absl import flags
 
 from sketchspace import cli
 from sketchspace.errors import UserError, unknown_name
-from sketchspace.files import partial_folder, replace_folder, write_json
 from training.tensorflow_import import import_tensorflow
 
 if TYPE_CHECKING:
@@ -87,6 +86,7 @@ def convert(request: Request) -> Iterator[str]:
     from models.published_weights import assign, match
     from models.registry import model_spec, resolve_options
     from sketchspace.arrays.safe_numpy import read_npy_dict
+    from training.untrained import write_run
 
     if request.model not in MODELS_WITH_WEIGHTS:
         raise unknown_name("model with published weights", request.model, MODELS_WITH_WEIGHTS)
@@ -104,7 +104,7 @@ def convert(request: Request) -> Iterator[str]:
         )
     assign(matched, encoder)
     yield from matched.report()
-    yield f"wrote {_write(request, encoder, _config(request, spec, options, folder))}"
+    yield f"wrote {write_run(request.run, encoder, _config(request, spec, options, folder))}"
 
 
 def _build(spec: ModelSpec, options: Mapping[str, Any], folder: DatasetFolder) -> tf_keras.Model:
@@ -117,26 +117,11 @@ def _build(spec: ModelSpec, options: Mapping[str, Any], folder: DatasetFolder) -
 def _data_of(request: Request) -> DatasetFolder:
     """The data set that is named, or one without examples that says how pictures are to be made."""
     from tfrecords.dataset import DatasetFolder
-    from tfrecords.manifest import Manifest
+    from training.untrained import no_data
 
     if request.data is not None:
         return DatasetFolder.open(request.data)
-    manifest = Manifest(
-        name="",
-        classes=(),
-        counts={},
-        dropped={},
-        image_size=request.image_size,
-        seed=0,
-        options={"photo_as": request.photo_as, "fit": "keep"},
-        sources=[],
-        licence="",
-        citation="",
-        fingerprint="",
-        shards={},
-        channels=3 if request.photo_as == "rgb" else 1,
-    )
-    return DatasetFolder(Path(), manifest)
+    return no_data(request.image_size, request.photo_as)
 
 
 def _config(
@@ -149,21 +134,6 @@ def _config(
     if request.data is None:
         config["dataset"] |= {"path": "", "photo_as": request.photo_as}
     return config
-
-
-def _write(request: Request, encoder: tf_keras.Model, config: Mapping[str, Any]) -> Path:
-    """Make the whole run in a temporary folder beside its place, then move it there."""
-    from training.export import export_run
-    from training.runs import Run
-
-    with partial_folder(request.run) as folder:
-        run = Run(folder / request.run.name)
-        run.path.mkdir()
-        write_json(run.config_file, config)
-        run.save_best(encoder, {"stage": 0, "step": 0})
-        export_run(run)
-        replace_folder(run.path, request.run)
-    return request.run
 
 
 if __name__ == "__main__":

@@ -59,6 +59,11 @@ MODELS = listed(
         "models.twin_resnet",
         "own; the loss is that of van den Oord et al. 2018 over pairs as in Radford et al. 2021",
     ),
+    Listed(
+        "efficientnet_lite",
+        "models.efficientnet_lite.model",
+        "EfficientNet (Tan and Le 2019) in Google's lite form of 2020, with its ImageNet weights",
+    ),
 )
 
 

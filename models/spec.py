@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -68,6 +68,12 @@ class Stage:
     average: float = setting(0.0, (0.0, 0.999999), "decay of a moving average of the weights; 0 is none")
 
 
+def from_scratch(encoder: tf_keras.Model, options: Options) -> Iterable[str]:
+    """The beginning of a model that has no published weights."""
+    del encoder, options
+    return ()
+
+
 def whole_picture(options: Options, shapes: Shapes) -> int:
     """The input side of a model that sees pictures as they are."""
     del options
@@ -85,6 +91,8 @@ class ModelSpec:
     `recipe(options)` lists the stages of
     training. `input_size(options, shapes)` is the side of the pictures that the model sees, at most
     `shapes.image_size`: training takes a part at random, everything else the centre.
+    `pretrained(encoder, options)` gives a fresh encoder the published weights that it begins with, and
+    yields lines that say which; `build` alone leaves it random.
 
     Two kinds of layers are told more than their input: one with `adapt(batches)` sees the training
     split once before the first step; one with `draw_from(source)` gets the seed of every step.
@@ -98,3 +106,4 @@ class ModelSpec:
     presets: Mapping[str, Options] = field(default_factory=dict)
     limits: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     input_size: Callable[[Options, Shapes], int] = whole_picture
+    pretrained: Callable[[tf_keras.Model, Options], Iterable[str]] = from_scratch

@@ -1,6 +1,6 @@
 """Find things by drawing them.
 
-sketchspace index PHOTOS --run=RUN   make a gallery of a folder of photos, or bring it up to date
+sketchspace index PHOTOS [--run=RUN] make a gallery of a folder of photos, or bring it up to date
 sketchspace query DRAWING ...        find what looks like a drawing: a picture, an SVG, ndjson or canvas JSON
 """
 
@@ -16,6 +16,7 @@ from absl import flags
 
 from sketchspace import cli
 from sketchspace.errors import UserError, printable, unknown_name
+from sketchspace.ready import READY_IS, ready
 
 if TYPE_CHECKING:
     from sketchspace.gallery.metadata import GalleryInfo
@@ -73,12 +74,12 @@ def main(argv: list[str]) -> None:
         if not given:
             raise UserError("give a drawing to look for, such as: sketchspace query sketch.png")
         ask(given, "sketchspace query ")
-    elif len(given) != 1 or not FLAGS.run:
-        raise UserError("give one folder of photos and an encoder: sketchspace index PHOTOS --run=RUN")
+    elif len(given) != 1:
+        raise UserError("give one folder of photos: sketchspace index PHOTOS --run=RUN")
     elif (Path(given[0]) / DATASET_FILE).is_file():
         raise UserError(
             f"{given[0]} is a data set folder; in a checkout of the project it is indexed with: "
-            f"python retrieve.py --run={FLAGS.run} --index={given[0]}"
+            f"python retrieve.py --run={FLAGS.run or 'RUN'} --index={given[0]}"
         )
     else:
         say_indexed(index(Path(given[0])), gallery_folder(Path(given[0])), "sketchspace query sketch.png")
@@ -93,13 +94,16 @@ def index(photos: Path) -> GalleryInfo:
     """Make or bring up to date the gallery of a folder of photos."""
     from sketchspace.gallery.photo_index import index_photos
 
+    encoder = FLAGS.run or ready()
+    if not FLAGS.run:
+        tell(f"encoder: {encoder} ({READY_IS}; --run takes another)")
     ways = {"views": FLAGS.views, "normalize": FLAGS.normalize}
-    return index_photos(photos, FLAGS.run, gallery_folder(photos), tell=tell, **ways).info
+    return index_photos(photos, encoder, gallery_folder(photos), tell=tell, **ways).info
 
 
 def say_indexed(info: GalleryInfo, folder: Path, asking: str) -> None:
     """What was written, and how it is asked."""
-    if not info.encoder_fingerprint:
+    if not info.encoder_fingerprint and FLAGS.run:
         tell(f"note: nothing is known about what run {info.run} was trained on, these pictures perhaps")
     counts = ", ".join(f"{info.counts[name]:,} {name}" for name in COUNTED if name in info.counts)
     print(f"wrote {folder} with {info.num_items:,} items of {info.dataset} ({counts}; views: {info.views})")

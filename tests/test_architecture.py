@@ -37,9 +37,10 @@ ARROWS = {
     "studies": tuple(room for room in ROOMS if room != "studies"),
     "train": ("training", "models"),
     "evaluate": ("evaluation", "tfrecords", "training.run_config"),
-    "retrieve": ("tfrecords",),
+    "retrieve": ("tfrecords", "models.efficientnet_lite.ready"),
     "serve": (),
     "models.convert": ("training", "tfrecords"),
+    "models.efficientnet_lite.ready": ("training", "preprocess.sample"),
     "models.spec": ("learners.settings",),
     "models.registry": ("learners.settings",),
 }

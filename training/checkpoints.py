@@ -27,6 +27,7 @@ class State:
         average = average_of(learner)
         followed = {"average": average.averages} if average else {}
         followed |= {f"optimizer_{name}": made for name, made in learner.more_optimizers.items()}
+        followed |= {f"learnt_{name}": variable for name, variable in learner.learnt.items()}
         everything = tf.train.Checkpoint(
             encoder=learner.encoder, optimizer=learner.optimizer, step=learner.step, **followed
         )

@@ -78,6 +78,7 @@ def _description(run: Run, encoder: tf_keras.Model) -> dict[str, object]:
         "channels": shapes.channels,
         "photo_as": config["dataset"].get("photo_as", ""),
         "fit": config["dataset"].get("fit", "box"),
+        "centred": config.get("centred", False),
         "embedding_size": int(encoder.output_shape["embedding"][-1]),
         "classes": list(classes_of(config)) if "logits" in encoder.output_shape else [],
         "fingerprint": config["dataset"]["fingerprint"],

@@ -80,7 +80,13 @@ class Session:
             return spec.build(self.config["model_options"], shapes_of(self.config))
 
     def warm_start(self, encoder: tf_keras.Model) -> Iterator[str]:
-        """Give an encoder the weights of the run to begin with, if one was named; yields what was done."""
+        """Give an encoder its model's published weights, then those of the run that was named, if any.
+
+        Yields what was done.
+        """
+        spec = model_spec(self.config["model"])
+        with self.run_config.train_distribute.scope():
+            yield from spec.pretrained(encoder, self.config["model_options"])
         if "warm_start_from" in self.config:
             with self.run_config.train_distribute.scope():
                 yield from warm_start(encoder, Path(self.config["warm_start_from"]), classes_of(self.config))

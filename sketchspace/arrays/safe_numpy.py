@@ -37,7 +37,7 @@ def read_npz(path: Path) -> dict[str, NDArray[Any]]:
         with path.open("rb") as file:
             _check_size(file.seek(0, io.SEEK_END))
             with zipfile.ZipFile(file) as archive:
-                _check_members(archive)
+                check_members(archive)
                 return {_name(member): _read_member(archive, member) for member in archive.infolist()}
     except FileNotFoundError:
         raise UserError(f"there is no file {path}") from None
@@ -70,7 +70,7 @@ def _check_size(size: int) -> None:
         raise ValueError(f"it is larger than {MAX_MEMBER_BYTES >> 20} MB")
 
 
-def _check_members(archive: zipfile.ZipFile) -> None:
+def check_members(archive: zipfile.ZipFile) -> None:
     """Refuse an archive by what its directory says, before anything is unpacked."""
     members = archive.infolist()
     if len(members) > MAX_MEMBERS:

@@ -1,4 +1,4 @@
-"""Pickled NumPy arrays, unpickled without letting them run anything.
+"""Pickled arrays of NumPy and PyTorch, unpickled without letting them run anything.
 
 This is the one place that unpickles. A pickle names the functions it wants called and the states it wants
 set; here those names stand for shells that note shape, type and bytes, of which arrays are made later. Not
@@ -128,6 +128,55 @@ class _Unpickler(_Base):
         pickle.SETITEMS[0]: load_setitems,
         pickle.DICT[0]: load_dict,
     }
+
+
+class TensorShell:
+    """Stands for a PyTorch tensor: a view of the numbers that are stored under `key`, `count` of `type`."""
+
+    def __init__(
+        self, storage: object, offset: Any, shape: Any, strides: Any, *said: object
+    ) -> None:
+        if type(storage) is not tuple or any(type(axes) is not tuple for axes in (shape, strides)):
+            raise ValueError("a tensor is made of something else than stored numbers")
+        self.type, self.key, self.count = storage
+        self.offset, self.shape, self.strides = offset, shape, strides
+
+    def __setstate__(self, state: object) -> None:
+        raise ValueError("it sets the state of a tensor")
+
+
+class _Named(dict[str, Any]):
+    """Stands for an OrderedDict; what PyTorch notes about its modules beside it is not kept."""
+
+    def __setstate__(self, state: object) -> None:
+        """Nothing is kept."""
+
+
+class _TensorUnpickler(_Unpickler):
+    """Admits the names that PyTorch pickles a dict of tensors with."""
+
+    dispatch = _Unpickler.dispatch | {pickle.BINPERSID[0]: _Base.dispatch[pickle.BINPERSID[0]]}
+
+    def __init__(self, stream: io.BytesIO) -> None:
+        _Base.__init__(self, stream, encoding="utf-8")
+        self._known = {
+            ("collections", "OrderedDict"): _Callable(_Named),
+            ("torch._utils", "_rebuild_tensor_v2"): _Callable(TensorShell),
+            ("torch", "FloatStorage"): "<f4",
+            ("torch", "LongStorage"): "<i8",
+        }
+
+    def persistent_load(self, name: Any) -> tuple[str, str, int]:
+        """Stored numbers as a pickle names them: type, key and count."""
+        _, kind, key, _, count = name[:5]
+        if kind not in ("<f4", "<i8") or type(key) is not str or type(count) is not int:
+            raise ValueError("it stores something else than numbers")
+        return kind, key, count
+
+
+def unpickle_tensors(stream: io.BytesIO) -> Any:
+    """The next pickle of a PyTorch file, tensors as `TensorShell`; raises whatever a forged one leads to."""
+    return _TensorUnpickler(stream).load()
 
 
 def _check_names(names: list[Any]) -> None:

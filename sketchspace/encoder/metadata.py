@@ -41,6 +41,7 @@ SCHEMA = Fields(
         "photo_as": Text(choices=("", *PHOTO_AS)),
         "fit": Text(choices=FITS),
         "input_size": Whole(8, MAX_IMAGE_SIZE),
+        "centred": Flag(),
         "schema_version": Whole(SCHEMA_VERSION, SCHEMA_VERSION),
     },
     others=True,
@@ -61,7 +62,8 @@ class EncoderCard:
     Pictures have `channels` channels, 1 (grey) or 3 (RGB). `photo_as` says what a photo is turned into, one
     of `pictures.PHOTO_AS` ("" for an encoder that was trained without photos), and `fit` how pictures are
     brought to the square, one of `pictures.FITS`. The network sees a part of `input_size` x `input_size`
-    pixels of them, or all where the two sizes are equal.
+    pixels of them, or all where the two sizes are equal. A `centred` encoder never learned that a drawing
+    and a photo can be of one thing: a gallery takes off its embeddings what each kind has in common.
     """
 
     model: str
@@ -78,6 +80,7 @@ class EncoderCard:
     photo_as: str
     fit: str
     input_size: int
+    centred: bool = False
 
     @property
     def reads_strokes(self) -> bool:
@@ -86,8 +89,9 @@ class EncoderCard:
 
     @property
     def usual_views(self) -> Mode:
-        """`mean_distance` for a network that finds photos or sees a part of the picture; else `single`."""
-        return "mean_distance" if self.photo_as or self.input_size < self.image_size else "single"
+        """`mean_distance` for a network that learned of photos or sees a part of the picture; else `single`."""
+        learned = self.photo_as and not self.centred
+        return "mean_distance" if learned or self.input_size < self.image_size else "single"
 
     def vector_size(self, views: str) -> int:
         """How many numbers an embedding made of these views has, see `sketchspace.encoder.views.MODES`."""
@@ -115,7 +119,8 @@ class EncoderCard:
 
 
 def _as_newest(values: dict[str, Any]) -> dict[str, Any]:
-    """A card of the older version with what it left unsaid."""
+    """A card of the older version, or of the first programs of this one, with what it left unsaid."""
+    values = {"centred": False} | values
     if values.get("schema_version") != OLDER_VERSION or values.get("channels") != 1:
         return values
     said = {"photo_as": "", "fit": "box", "input_size": values.get("image_size")}

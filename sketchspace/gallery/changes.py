@@ -14,14 +14,13 @@ import numpy as np
 from sketchspace.encoder.embedder import Embedder
 from sketchspace.encoder.inputs import Drawings, Images
 from sketchspace.errors import UserError, unknown_name
-from sketchspace.files import sha256_of, whole_folder
-from sketchspace.gallery.contents import HASHED_FILES, Contents
+from sketchspace.files import whole_folder
+from sketchspace.gallery.contents import Contents
 from sketchspace.gallery.indexed_items import Item
-from sketchspace.gallery.metadata import GalleryInfo
 from sketchspace.gallery.photo_folder import decode_photo, list_photos, read_photo
 from sketchspace.gallery.search import Indices
 from sketchspace.gallery.thumbnails import encode_thumbnail
-from sketchspace.gallery.writer import GalleryWriter, Ways, gallery_writer
+from sketchspace.gallery.writer import GalleryWriter, Ways, checksums, gallery_writer
 
 BATCH_SIZE = 64
 Paths = str | PathLike[str] | Iterable[str | PathLike[str]]
@@ -59,7 +58,8 @@ def add_photos(gallery: Contents, embedder: Embedder, photos: Paths) -> int:
         if stored.get(key) != photo.checksum:
             new[key] = photo
     if new:
-        embed = partial(_embed, gallery.info, embedder, list(new.values()))
+        ways = Ways(gallery.info.views, gallery.info.normalize, gallery.centre)
+        embed = partial(_embed, ways, embedder, list(new.values()))
         _rewrite(gallery, _rows_without(gallery, set(new)), embed)
     return len(new)
 
@@ -115,7 +115,7 @@ def _rewrite(gallery: Contents, rows: Indices, more: Callable[[GalleryWriter], N
     """Write the items `rows` as the gallery's folder, and what `more` adds to them."""
     info = gallery.info
     with whole_folder(gallery.folder) as folder:
-        with gallery_writer(folder, gallery.folder, info.embedding_size) as writer:
+        with gallery_writer(folder, gallery.folder, info.embedding_size, gallery.centre) as writer:
             for start in range(0, len(rows), BATCH_SIZE):
                 _copy(writer, gallery, rows[start : start + BATCH_SIZE])
             if more is not None:
@@ -134,7 +134,7 @@ def _rewrite(gallery: Contents, rows: Indices, more: Callable[[GalleryWriter], N
             num_items=writer.count,
             counts=counts,
             fingerprint=writer.fingerprint if info.source == "photos" else info.fingerprint,
-            sha256={name: sha256_of(folder / name) for name in HASHED_FILES},
+            sha256=checksums(folder),
         ).save(folder)
 
 
@@ -144,9 +144,8 @@ def _copy(writer: GalleryWriter, gallery: Contents, rows: Indices) -> None:
     writer.add(found, gallery.vectors[rows], [gallery.thumbnail_bytes(int(row)) for row in rows])
 
 
-def _embed(info: GalleryInfo, embedder: Embedder, photos: Sequence[_NewPhoto], writer: GalleryWriter) -> None:
+def _embed(ways: Ways, embedder: Embedder, photos: Sequence[_NewPhoto], writer: GalleryWriter) -> None:
     """Append photos with the vectors that their gallery would have given them."""
-    ways = Ways(info.views, info.normalize)
     for start in range(0, len(photos), BATCH_SIZE):
         batch = photos[start : start + BATCH_SIZE]
         vectors = ways.vectors(embedder, Drawings(np.stack([photo.pixels for photo in batch])))

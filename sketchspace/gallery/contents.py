@@ -14,6 +14,7 @@ from sketchspace.encoder.metadata import CARD_FILE, EncoderCard
 from sketchspace.errors import UserError
 from sketchspace.files import sha256_of
 from sketchspace.gallery import indexed_items
+from sketchspace.gallery.centring import CENTRE_FILE, Centre, unit_length
 from sketchspace.gallery.indexed_items import Item, ItemFile
 from sketchspace.gallery.metadata import INFO_FILE, GalleryInfo
 from sketchspace.gallery.search import Floats
@@ -21,6 +22,7 @@ from sketchspace.gallery.thumbnails import decode_thumbnail
 
 VECTORS_FILE = "vectors.npy"
 HASHED_FILES = (VECTORS_FILE, indexed_items.FILE_NAME, MODEL_FILE, CARD_FILE)
+_AGAIN = "build the gallery again"
 MAX_THUMBNAIL_BYTES = 1 << 22
 
 
@@ -45,7 +47,7 @@ class Hit:
 class Contents:
     """What a gallery's folder held when it was opened; a newer folder in its place does not change it.
 
-    `vectors` is float32 `[num_items, embedding_size]`, mapped from disk.
+    `vectors` is float32 `[num_items, embedding_size]`, mapped from disk; `centre` is what was taken off them.
     """
 
     folder: Path
@@ -53,19 +55,27 @@ class Contents:
     card: EncoderCard
     vectors: Floats
     items: ItemFile
+    centre: Centre | None = None
 
     @staticmethod
     def of(folder: Path) -> Contents:
         """Read a gallery's folder; a missing, changed or mismatching file is a `UserError`."""
         info = GalleryInfo.load(folder)
-        for name in HASHED_FILES:
+        centred = CENTRE_FILE in info.sha256
+        for name in (*HASHED_FILES, *([CENTRE_FILE] if centred else [])):
             _check_hash(folder / name, info.sha256.get(name))
         card = EncoderCard.load(folder)
         if (card.image_size, card.vector_size(info.views)) != (info.image_size, info.embedding_size):
             raise UserError(f"{folder}: {CARD_FILE} and {INFO_FILE} differ in sizes; build the gallery again")
         vectors = _open_vectors(folder / VECTORS_FILE, (info.num_items, info.embedding_size))
         items = ItemFile.open(folder / indexed_items.FILE_NAME, info.num_items, info.classes)
-        return Contents(folder, info, card, vectors, items)
+        centre = Centre.load(folder, info.embedding_size, _AGAIN) if centred else None
+        return Contents(folder, info, card, vectors, items, centre)
+
+    def asked(self, embeddings: Floats) -> Floats:
+        """The network's embeddings `[n, D]` of drawings as they are compared with the vectors."""
+        centred = self.centre.of_drawings(embeddings) if self.centre else embeddings
+        return unit_length(centred) if self.info.normalize else centred
 
     def hit(self, rank: int, index: int, distance: float) -> Hit:
         """The answer that item `index` is."""
@@ -97,12 +107,6 @@ class Contents:
         return str(self.folder / indexed_items.thumbnail_path(index))
 
 
-def unit_length(vectors: Floats) -> Floats:
-    """Rows scaled to length 1, float32 `[n, D]`; a row of zeros stays as it is."""
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
-
-
 def _check_hash(path: Path, expected: str | None) -> None:
     if not path.is_file():
         raise UserError(f"no {path.name} in gallery {path.parent}; build the gallery again")
@@ -113,4 +117,4 @@ def _check_hash(path: Path, expected: str | None) -> None:
 
 
 def _open_vectors(path: Path, shape: tuple[int, int]) -> Floats:
-    return map_array(path, np.float32, shape, "build the gallery again").view(np.float32)
+    return map_array(path, np.float32, shape, _AGAIN).view(np.float32)

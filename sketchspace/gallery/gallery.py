@@ -17,7 +17,7 @@ from sketchspace.encoder.metadata import EncoderCard
 from sketchspace.encoder.query import Given, Query, drawings_of, query_of
 from sketchspace.errors import UserError
 from sketchspace.gallery.changes import Paths, add_photos, remove_items
-from sketchspace.gallery.contents import Contents, Hit, unit_length
+from sketchspace.gallery.contents import Contents, Hit
 from sketchspace.gallery.indexed_items import ItemFile
 from sketchspace.gallery.metadata import INFO_FILE, GalleryInfo
 from sketchspace.gallery.search import FAISS_ABOVE, Distances, Floats, Indices, nearest
@@ -96,7 +96,7 @@ class Gallery:
         if isinstance(queries, str | PathLike) or not len(queries):
             raise UserError("embed takes a list of drawings, one or more; give [drawing]")
         found = self.encode(self.embedder, drawings_of([self.read(given) for given in queries])).embedding
-        return unit_length(found) if self.info.normalize else found
+        return self.contents.asked(found)
 
     def search(self, query: Given, k: int = 10) -> list[Hit]:
         """The `k` items nearest to a drawing, best first; all items where there are fewer.
@@ -105,7 +105,7 @@ class Gallery:
         uint8 `[h, w]` or RGB `[h, w, 3]`, or strokes: a `Sketch`, or one array `[points, 2]` (x right, y
         down) a stroke. Raises `UserError` where it cannot be read, for `k` below 1, and for a broken gallery.
         """
-        return self.search_vectors(self.embed([query]), k)[0]
+        return self._hits(self.contents, self.embed([query]), k)[0]
 
     def kneighbors(self, vectors: Floats, n_neighbors: int = 10) -> tuple[Distances, Indices]:
         """Squared Euclidean distances float64 and item numbers int64, both `[n, n_neighbors]`, nearest first.
@@ -142,7 +142,10 @@ class Gallery:
     ) -> list[list[Hit]]:
         """The `k` nearest items for each of the network's `embeddings` `[queries, D]`, best first."""
         contents = self.contents
-        queries = unit_length(embeddings) if contents.info.normalize else embeddings
+        return self._hits(contents, contents.asked(embeddings), k, faiss_above)
+
+    @staticmethod
+    def _hits(contents: Contents, queries: Floats, k: int, faiss_above: int = FAISS_ABOVE) -> list[list[Hit]]:
         found = nearest(queries, contents.vectors, k, faiss_above)
         return [
             [

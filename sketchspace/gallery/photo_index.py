@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from sketchspace.encoder.metadata import CARD_FILE
 from sketchspace.encoder.views import check_mode
 from sketchspace.errors import UserError, shown
 from sketchspace.files import sha256_of, whole_folder
+from sketchspace.gallery.centring import centre_of
 from sketchspace.gallery.gallery import Gallery
 from sketchspace.gallery.indexed_items import Item
 from sketchspace.gallery.metadata import INFO_FILE
@@ -161,15 +162,28 @@ def index_photos(
     if card.reads_strokes or not card.photo_as:
         raise UserError(f"run {card.run} was trained without photos; index a data set of drawings")
     ways = Ways.of(card, check_mode(views) if views else None, normalize)
-    walk = _Pass(photos, embedder, ways, _known(out, source, ways, tell), list(listing.skipped))
+    known = _known(out, source, ways, tell)
+    if card.centred:
+        known, ways = _centred(known, ways, photos, listing.photos, embedder)
+    walk = _Pass(photos, embedder, ways, known, list(listing.skipped))
     with whole_folder(out) as folder:
-        with gallery_writer(folder, source, card.vector_size(ways.views)) as writer:
+        with gallery_writer(folder, source, card.vector_size(ways.views), ways.centre) as writer:
             _walk(walk, writer, listing.photos)
             _tell_skipped(walk, listing, tell)
         others = sum(listing.others.values())
         origin = _origin(walk, Path(encoder), writer.fingerprint, others)
         describe(folder, card, ways, writer.count, **origin)
     return Gallery.open(out)
+
+
+def _centred(
+    known: _Known, ways: Ways, photos: Path, names: Sequence[str], embedder: Embedder
+) -> tuple[_Known, Ways]:
+    """What is known, and ways with a centre: that of the gallery there, until it has more than doubled."""
+    if known.gallery is not None and len(names) <= 2 * len(known.gallery):
+        return known, replace(ways, centre=known.gallery.contents.centre)
+    centre = centre_of(photos, names, embedder, ways.views)
+    return _Known(None, {}, known.keys), replace(ways, centre=centre)
 
 
 def _walk(walk: _Pass, writer: GalleryWriter, names: Sequence[str]) -> None:

@@ -20,7 +20,8 @@ from sketchspace.encoder.views import Mode
 from sketchspace.errors import UserError
 from sketchspace.files import sha256_of
 from sketchspace.gallery import indexed_items
-from sketchspace.gallery.contents import HASHED_FILES, VECTORS_FILE, unit_length
+from sketchspace.gallery.centring import CENTRE_FILE, Centre, unit_length
+from sketchspace.gallery.contents import HASHED_FILES, VECTORS_FILE
 from sketchspace.gallery.indexed_items import Item
 from sketchspace.gallery.metadata import INFO_FILE, GalleryInfo
 from sketchspace.gallery.search import Floats
@@ -28,10 +29,11 @@ from sketchspace.gallery.search import Floats
 
 @dataclass(frozen=True)
 class Ways:
-    """How vectors are made: from which `views` of a picture, and whether they get length 1."""
+    """How vectors are made: of which `views`, whether they get length 1, and what is taken off of them."""
 
     views: Mode
     normalize: bool
+    centre: Centre | None = None
 
     @staticmethod
     def of(card: EncoderCard, views: Mode | None, normalize: bool) -> Ways:
@@ -41,6 +43,8 @@ class Ways:
     def vectors(self, embedder: Embedder, drawings: Drawings) -> Floats:
         """The gallery's vectors of some drawings, float32 `[n, embedding_size]`."""
         embeddings = embedder.embed(drawings, views=self.views)
+        if self.centre:
+            embeddings = self.centre.of_photos(embeddings)
         return unit_length(embeddings) if self.normalize else embeddings
 
 
@@ -82,13 +86,17 @@ class GalleryWriter:
 
 
 @contextmanager
-def gallery_writer(folder: Path, export: Path, width: int) -> Iterator[GalleryWriter]:
+def gallery_writer(
+    folder: Path, export: Path, width: int, centre: Centre | None = None
+) -> Iterator[GalleryWriter]:
     """A writer into an empty folder; it gets a copy of the encoder in `export`, and at the end the vectors.
 
     `width` is the number of numbers of a vector. Nothing added is a `UserError`.
     """
     for name in (MODEL_FILE, CARD_FILE):
         shutil.copyfile(export / name, folder / name)
+    if centre:
+        centre.save(folder)
     raw = folder / "vectors.raw"
     with raw.open("wb") as rows, (folder / indexed_items.FILE_NAME).open("wb") as lines:
         writer = GalleryWriter(folder, rows, lines)
@@ -108,6 +116,14 @@ def check_target(out: Path) -> None:
         raise UserError(f"{files[0]} is a file, expected a folder; give another --gallery")
 
 
+def checksums(folder: Path) -> dict[str, str]:
+    """SHA-256 of the files of a filled folder that `gallery.json` vouches for."""
+    names = (*HASHED_FILES, CENTRE_FILE)
+    return {
+        name: sha256_of(folder / name) for name in names if name in HASHED_FILES or (folder / name).is_file()
+    }
+
+
 def describe(folder: Path, card: EncoderCard, ways: Ways, num_items: int, **origin: Any) -> GalleryInfo:
     """Write and return the `gallery.json` of a filled folder; `origin` has the fields that are left."""
     info = GalleryInfo(
@@ -119,7 +135,7 @@ def describe(folder: Path, card: EncoderCard, ways: Ways, num_items: int, **orig
         views=ways.views,
         normalize=ways.normalize,
         num_items=num_items,
-        sha256={name: sha256_of(folder / name) for name in HASHED_FILES},
+        sha256=checksums(folder),
         **origin,
     )
     info.save(folder)

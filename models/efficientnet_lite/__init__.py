@@ -1,0 +1,1 @@
+"""EfficientNet-Lite with ImageNet weights: its layers, its weights, the model."""
