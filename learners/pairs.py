@@ -27,7 +27,8 @@ class Pairs(Learner):
     `multi_similarity` on cosine similarities, from sketches to photos and from photos to sketches; `triplet`,
     the hinge with `margin` on squared distances from each sketch to the photos, chosen by `mining`;
     `cross_entropy` of `logits`, where the encoder gives them. Rows of equal `label` and `instance` are of
-    one object: they are never negatives of each other.
+    one object: they are never negatives of each other. A model's term `distill` counts for photos alone,
+    half of the rows: its teacher knows nothing of drawings.
 
     The others of a batch are those of the same replica: with R replicas each sketch meets N / R photos, so
     that the losses, unlike those of single examples, depend on the number of replicas.
@@ -72,6 +73,8 @@ class Pairs(Learner):
         same, (sketches, photos) = _same_object(batch), members(outputs["embedding"], 2)
         similar = cosines(sketches, photos)
         losses = self.own_terms(outputs)
+        if "distill" in losses:
+            losses["distill"] *= 2.0 * tf.cast(batch["domain"], tf.float32)
         if "info_nce" in self.loss_weights:
             there = info_nce(similar, same, self.temperature)
             losses["info_nce"] = interleaved(there, info_nce(tf.transpose(similar), same, self.temperature))

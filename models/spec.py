@@ -40,7 +40,8 @@ class Stage:
 
     `grouping` says what makes a batch; it decides the number of examples, and `batch_size` follows it:
     `none` for single examples, each once an epoch; `8x4` for 8 classes with 4 examples of each;
-    `pairs:48` for 48 different objects, a sketch and a photo of each; `balanced:32` for 32 sketches, each
+    `pairs:48` for 48 different objects, a sketch and a photo of each; `classes:32` for 32 different classes,
+    a sketch and any photo of each; `balanced:32` for 32 sketches, each
     with a photo, that matches for every other one; `triplets:128` for 128 annotated triplets: a sketch, and
     two photos of which the first was called closer, drawn as Yu et al. 2016 did. Rows of a tuple follow each
     other. The learner's settings `match` and `hard_ratio` say what matches, and which triplets are drawn.
@@ -62,7 +63,9 @@ class Stage:
     augment: str = setting("none", (), "random changes of the training pictures and strokes")
     trainable: str = setting(".*", (), "regular expression over the names of the layers that learn")
     select: str = setting("best", (), "weights for use: of the best evaluation, or the last ones")
-    grouping: str = setting("none", (), "what makes a batch: none, 8x4, pairs:48, balanced:32, triplets:128")
+    grouping: str = setting(
+        "none", (), "what makes a batch: none, 8x4, pairs:48, classes:32, balanced:32, triplets:128"
+    )
     anneal: Mapping[str, list[float]] = field(default_factory=dict)
     data: str = setting("", (), "what it learns from: folders with weights, . is the run's own")
     average: float = setting(0.0, (0.0, 0.999999), "decay of a moving average of the weights; 0 is none")

@@ -29,13 +29,14 @@ SMALL = {
     "head": "16",
     "snapshots": "3",
     "grid_channels": "8",
+    "distill": "false",  # its teacher is a second network, which has a test of its own
     "crop": "1.0",
     "stride": "1",
     "attention": "sigmoid",  # A softmax over the one place that is left of small pictures has no gradient.
 }
 SHALLOW = ((64, 2, 2), (128, 1, 1))
 """Of the stages of a residual network two that have every kind of unit; all of them have their own tests."""
-ROWS = {"pairs": 2, "balanced": 2, "triplets": 3}
+ROWS = {"pairs": 2, "classes": 2, "balanced": 2, "triplets": 3}
 CLASSES = 7
 SIDE = 16
 

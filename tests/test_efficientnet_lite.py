@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -16,8 +18,8 @@ SPEC = model_spec("efficientnet_lite")
 SIDE = 128
 PARAMETERS = (4_652_008, 5_416_680, 6_092_072)
 CUT_PARAMETERS = 700_768
-# Of `picture` at 128 px: every 125th logit, and every 1,001st number of the grid of stage 5 (the first eight).
-# timm 1.0 on PyTorch 2.14, `tf_efficientnet_lite0` to `2`, the tensors of the published files in their order.
+# Of `picture` at 128 px: every 125th logit, and eight numbers of the grid of stage 5, 1,001 apart.
+# timm on PyTorch 2.14, `tf_efficientnet_lite0` to `2`, tensors of the published files in their order.
 LOGITS = (
     (-2.26805, 1.71907, -2.30233, 0.49325, -2.49971, -0.17686, -0.26967, -0.11924),
     (-1.00563, 0.34998, 0.6265, 0.93479, -0.82002, -1.5378, -0.89167, -0.66553),
@@ -107,12 +109,27 @@ def test_two_cuts_are_joined_at_equal_weight():
 
 def test_a_cosine_classifier_knows_directions_alone():
     encoder = SPEC.build(
-        resolve_options(SPEC, {"head": "classes", "cut": "3", "pool": "mean"}), Shapes(32, 5, 3)
+        resolve_options(SPEC, {"classifier": "classes", "cut": "3", "pool": "mean"}), Shapes(32, 5, 3)
     )
     found = encoder(ink(picture(32)))
     kernel = encoder.get_layer("logits").kernel.numpy()
     unit = kernel / np.linalg.norm(kernel, axis=0)
     np.testing.assert_allclose(found["logits"], 20 * found["embedding"].numpy() @ unit, atol=1e-4)
+
+
+def test_a_teacher_stays_and_says_what_the_published_network_says():
+    encoder, _ = pretrained(preset="classes")
+    whole, _ = pretrained(preset="imagenet")
+    told = whole(ink(picture()))["logits"][0].numpy().astype(np.float64)
+    share = np.exp(told - told.max()) / np.exp(told - told.max()).sum()
+    entropy = -(share * np.log(share)).sum()
+    np.testing.assert_allclose(encoder(ink(picture()))["distill"][0], entropy, rtol=1e-4)
+    learning = re.compile(SPEC.recipe(resolve_options(SPEC, {"preset": "classes"}))[0].trainable)
+    names = [layer.name for layer in encoder.layers if layer.weights and learning.fullmatch(layer.name)]
+    assert {"block3_expand", "block15_project", "head", "imagenet", "logits"} <= set(names)
+    assert not [
+        name for name in names if name.startswith(("teacher", "stem", "block0", "block1_", "block2_"))
+    ]
 
 
 def test_weights_that_are_not_there_are_asked_for(monkeypatch):
@@ -132,7 +149,7 @@ def test_another_file_is_not_taken_for_the_published_one(monkeypatch):
 
 
 def test_weights_of_another_variant_are_refused():
-    with pytest.raises(UserError, match="that no layer has|has no _"):
+    with pytest.raises(UserError, match=r"that no layer has|has no _"):
         weights.published_weights(0, weights.weights_file(1))
 
 
@@ -143,6 +160,6 @@ def test_whitened_directions_are_equally_strong_and_independent():
     )
     mapped = rows @ whitening(rows, 4)
     np.testing.assert_allclose(np.cov(mapped.T, bias=True), np.eye(4), atol=1e-3)
-    values, vectors = np.linalg.eigh(np.cov(rows.T))
+    _, vectors = np.linalg.eigh(np.cov(rows.T))
     kept = np.linalg.lstsq(whitening(rows, 4), vectors[:, -4:], rcond=None)[1]
     np.testing.assert_allclose(kept, 0, atol=1e-6)

@@ -249,6 +249,39 @@ def test_training_finds_the_pairs_that_a_rotation_of_half_the_inputs_hides():
     assert history["info_nce"][-1] < history["info_nce"][0]
 
 
+def test_a_learnt_temperature_begins_where_it_is_told_and_finds_a_better_one():
+    """Far too high a temperature: the softmax over pairs that fit already is nearly even."""
+    learner = learner_of("pairs", {"info_nce": 1.0}, logits=False, temperature=5.0, temperature_is="learnt")
+    learner.compile(optimizer=tf_keras.optimizers.Adam(0.05))
+    learner.prepare(lambda: tf_keras.optimizers.Adam(0.05))
+    assert float(learner.temperature) == 5.0
+    learner.encoder.trainable = False
+    batch = objects() | {"image": tf.constant(np.repeat(vectors()[::2], 2, axis=0)[:, [0, 1, 2, 0]])}
+    fixed = learner_of("pairs", {"info_nce": 1.0}, logits=False, temperature=5.0)
+    fixed.encoder.set_weights(learner.encoder.get_weights())
+    before = learner.losses_of(batch, learner(batch))["info_nce"]
+    np.testing.assert_allclose(before, fixed.losses_of(batch, fixed(batch))["info_nce"], rtol=1e-6)
+    for _ in range(60):
+        learner.train_step(batch)
+    assert float(learner.temperature) < 1.0
+    after = learner.losses_of(batch, learner(batch))["info_nce"]
+    assert float(tf.reduce_mean(after)) < float(tf.reduce_mean(before))
+    learner.learnt["temperature"].assign(-100.0)
+    assert float(learner.temperature) == pytest.approx(0.01)
+
+
+def test_a_teacher_is_heard_about_photos_alone():
+    image = tf_keras.Input((4,), name="image")
+    outputs = {"embedding": tf_keras.layers.Dense(3)(image), "distill": image[:, 0]}
+    encoder = tf_keras.Model({"image": image}, outputs)
+    learner = build_learner("pairs", encoder, {"info_nce": 1.0, "distill": 1.0}, {})
+    drawn = tf.constant(np.random.default_rng(1).normal(size=(2 * COUNT, 4)), tf.float32)
+    batch = objects() | {"image": drawn, "domain": tf.constant([0, 1] * COUNT)}
+    found = learner.losses_of(batch, learner(batch))["distill"].numpy()
+    np.testing.assert_array_equal(found[0::2], 0)
+    np.testing.assert_allclose(found[1::2], 2 * drawn[1::2, 0])
+
+
 def test_settings_of_a_stage_reach_the_learners():
     pairs = learner_of("pairs", ALL, margin=0.7, mining="all", temperature=0.1)
     assert (pairs.temperature, pairs.margin, pairs.mine) == (0.1, 0.7, MINING["all"])

@@ -78,7 +78,18 @@ def test_pairs_are_different_objects_a_sketch_and_its_photo_each(folder: Dataset
     assert {b"train-boot-7-s0", b"train-boot-7-s1"} < keys, "both sketches of an object take turns"
 
 
-@pytest.mark.parametrize("text", ["pairs:5", "balanced:6", "triplets:7", "2x3"])
+def test_pairs_of_classes_have_a_sketch_and_any_photo_of_each(folder: DatasetFolder) -> None:
+    photos = set()
+    for batch in batches_of(folder, "classes:2", 30):
+        rows = tuples(batch)
+        assert rows[:, 0, 2].tolist() == [0, 0] and rows[:, 1, 2].tolist() == [1, 1]
+        assert rows[:, 0, 0].tolist() == rows[:, 1, 0].tolist()
+        assert sorted(rows[:, 0, 0].tolist()) == [0, 1]
+        photos |= {tuple(row) for row in rows[:, 1, :2].tolist()}
+    assert (0, OBJECTS[SPLIT] - 1) in photos, "a photo that nobody drew counts too"
+
+
+@pytest.mark.parametrize("text", ["pairs:5", "classes:2", "balanced:6", "triplets:7", "2x3"])
 def test_batches_follow_from_seed_and_step(folder: DatasetFolder, text: str) -> None:
     whole = batches_of(folder, text, 8)
     for start in (0, 3, 7):
@@ -207,7 +218,7 @@ def test_what_cannot_be_paired_is_one_clear_error(folder: DatasetFolder, tmp_pat
     assert (alone.has_photos, alone.photo_as) == (False, "")
     assert (bare.manifest.has_photos, bare.manifest.photo_as, bare.manifest.fit) == (True, "grey", "keep")
     for text in ("pairs:", "pairs:0", "triples:4", "pairs:4x4"):
-        with pytest.raises(UserError, match="or pairs:48, balanced:32"):
+        with pytest.raises(UserError, match="or pairs:48, classes:32"):
             grouping_of(text)
     with pytest.raises(UserError, match=r"'instanse'.*instance"):
         grouping_of("balanced:4", "instanse")

@@ -1,4 +1,4 @@
-"""Batches of sketches and photos: pairs of one object, balanced pairs, annotated triplets.
+"""Batches of sketches and photos: pairs of one object or class, balanced pairs, annotated triplets.
 
 Rows of a tuple follow each other, so that a batch can be cut between tuples. What is drawn is a function of
 the seed and the step.
@@ -20,7 +20,12 @@ from tfrecords.row_groups import PHOTO, SKETCH, Pools, object_numbers, rows_in, 
 from tfrecords.triplets import Triplets
 
 MATCHES = ("class", "instance")
-ARITY = {"pairs": 2, "balanced": 2, "triplets": 3}
+ARITY = {"pairs": 2, "classes": 2, "balanced": 2, "triplets": 3}
+_WANTED = {
+    "pairs": "objects with sketch and photo",
+    "classes": "classes with sketch and photo",
+    "balanced": "sketches with photos",
+}
 ROUNDS = 4  # how often a fixed set has each anchor of triplets
 
 
@@ -37,15 +42,15 @@ class Sampler(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
-    """A sketch and a photo of each object; photos that nobody drew are left out."""
+    """A sketch and a photo of each object or class; of objects, those that nobody drew are left out."""
 
     sketches: Pools
     photos: Pools
 
     @staticmethod
-    def of(index: RecordIndex) -> Pairs:
-        """All objects of a split that have a sketch and a photo."""
-        numbers = object_numbers(index)
+    def of(index: RecordIndex, match: str = "instance") -> Pairs:
+        """All objects of a split, or all classes, that have a sketch and a photo."""
+        numbers = index.label if match == "class" else object_numbers(index)
         drawn, seen = rows_in(index, SKETCH), rows_in(index, PHOTO)
         both = np.intersect1d(numbers[drawn], numbers[seen])
         both = both[both >= 0]
@@ -53,11 +58,11 @@ class Pairs:
 
     @property
     def anchors(self) -> int:
-        """How many objects have both."""
+        """How many objects or classes have both."""
         return len(self.sketches.start)
 
     def draw(self, step: int, count: int, seed: int) -> Rows:
-        """`count` different objects, a sketch and a photo of each."""
+        """`count` different objects or classes, a sketch and a photo of each."""
         chosen = turn(self.anchors, count, step, seed)
         rng = np.random.default_rng([seed, step, 1])
         return _interleaved(self.sketches.pick(rng, chosen), self.photos.pick(rng, chosen))
@@ -127,6 +132,8 @@ class Pairing:
         """What the tuples are drawn from; a `UserError` where there is nothing to draw."""
         if self.kind == "pairs":
             made: Sampler = Pairs.of(index)
+        elif self.kind == "classes":
+            made = Pairs.of(index, "class")
         elif self.kind == "balanced":
             made = Balanced.of(index, self.match)
         else:
@@ -142,7 +149,7 @@ class Pairing:
         """What draws a batch's rows; a `UserError` where there are too few for one batch."""
         sampler = self.sampler(index)
         if self.kind != "triplets" and sampler.anchors < self.count:
-            what = "objects with sketch and photo" if self.kind == "pairs" else "sketches with photos"
+            what = _WANTED[self.kind]
             raise UserError(
                 f"grouping={self.kind}:{self.count} wants {self.count} {what}, split '{index.split}' of "
                 f"{index.folder.path} has {sampler.anchors:,}; lower the number"
@@ -177,6 +184,6 @@ def grouping_of(text: str, match: str = MATCHES[0], hard_ratio: float = 0.75) ->
     if grouping is None and text != "none":
         raise UserError(
             f"grouping={text}: expected none, classes x examples of each such as 8x4, "
-            "or pairs:48, balanced:32 or triplets:128"
+            "or pairs:48, classes:32, balanced:32 or triplets:128"
         )
     return grouping

@@ -12,8 +12,10 @@ from tf_keras import layers
 
 from models import recipes
 from models.efficientnet_lite.network import WHOLE, stages
+from models.efficientnet_lite.weights import FILES, TEACHER, assign, published_weights
 from models.layers import image_input, plain_or_unit
 from models.spec import ModelSpec, Options, Shapes, Stage
+from sketchspace.errors import UserError
 
 DEFAULTS: Options = {
     "preset": "default",
@@ -23,7 +25,8 @@ DEFAULTS: Options = {
     "pool": "grid",
     "grid_channels": 0,
     "embedding_size": 0,
-    "head": "none",
+    "classifier": "none",
+    "distill": False,
     "batch_norm": "frozen",
     "weights": "imagenet",
     "pixels": "imagenet",
@@ -36,15 +39,17 @@ LIMITS: Mapping[str, tuple[Any, ...]] = {
     "pool": ("grid", "mean"),
     "grid_channels": (0, 4096),
     "embedding_size": (0, 65_536),
-    "head": ("none", "classes", "imagenet"),
+    "classifier": ("none", "classes", "imagenet"),
     "batch_norm": ("frozen", "trained"),
     "weights": ("imagenet", "none"),
     "pixels": ("imagenet",),
 }
 PRESETS: Mapping[str, Options] = {
-    "imagenet": {"cut": WHOLE, "pool": "mean", "head": "imagenet", "normalize": False},
-    "classes": {"cut": WHOLE, "pool": "mean", "head": "classes"},
+    "imagenet": {"cut": WHOLE, "pool": "mean", "classifier": "imagenet", "normalize": False},
+    "classes": {"cut": WHOLE, "pool": "mean", "classifier": "classes", "distill": True},
 }
+LEARNING = r"block([3-9]|\d\d)_.*|(head|stage|project|logits|imagenet).*"
+"""Stem and first stages stay: edges look the same everywhere, and without them a step takes two thirds."""
 IMAGENET_CLASSES = 1000
 COSINE_SCALE = 20.0
 
@@ -77,8 +82,10 @@ def build(options: Options, shapes: Shapes) -> tf_keras.Model:
     pictures are three equal channels. Output `embedding` `[batch, D]`: the grid of features flattened
     (`pool=grid`: where on the object something is tells two shoes apart) or its mean, after a linear map
     of each place to `grid_channels` and one of everything to `embedding_size` where these are not 0; of
-    unit length with `normalize`. `head=classes` adds `logits` by `CosineClassifier`; `head=imagenet` has the
-    1,000 published ones.
+    unit length with `normalize`. `classifier=classes` adds `logits` by `CosineClassifier`;
+    `classifier=imagenet` has the 1,000 published ones. `distill` (with `cut=8` and `pool=mean`) adds the term
+    `distill` `[batch]`: the cross-entropy, in nats, between what the published network says of the picture and
+    what this one says through the published classifier (Hinton et al. 2015, at temperature 1).
     """
     image, x = image_input(shapes.image_size, "ink", shapes.channels)
     if shapes.channels == 1:
@@ -98,11 +105,38 @@ def build(options: Options, shapes: Shapes) -> tf_keras.Model:
             features
         )
     outputs = {"embedding": plain_or_unit(features, options["normalize"])}
-    if options["head"] == "classes":
+    if options["classifier"] == "classes":
         outputs["logits"] = CosineClassifier(shapes.num_classes, name="logits")(features)
-    if options["head"] == "imagenet":
-        outputs["logits"] = layers.Dense(IMAGENET_CLASSES, dtype="float32", name="imagenet")(features)
+    if options["classifier"] == "imagenet":
+        outputs["logits"] = _imagenet(features, "")
+    if options["distill"]:
+        if options["cut"] != WHOLE or options["pool"] != "mean" or options["embedding_size"]:
+            raise UserError(
+                "distill=true wants the whole network: --set cut=8 --set pool=mean, no embedding_size"
+            )
+        teacher = _flat(
+            stages(x, options["variant"], WHOLE, True, TEACHER)[WHOLE], options, f"{TEACHER}features"
+        )
+        outputs["distill"] = CrossEntropy(name="distill")(
+            [_imagenet(teacher, TEACHER), _imagenet(features, "")]
+        )
     return tf_keras.Model({"image": image}, outputs, name="efficientnet_lite")
+
+
+class CrossEntropy(layers.Layer):
+    """Two rows of logits `[batch, n]` to the cross-entropy of the second under the first, `[batch]`."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name=name, dtype="float32")
+
+    def call(self, pair: list[tf.Tensor]) -> tf.Tensor:
+        """In nats; no gradient reaches the first."""
+        told, said = pair
+        return -tf.reduce_sum(tf.stop_gradient(tf.nn.softmax(told)) * tf.nn.log_softmax(said), axis=-1)
+
+
+def _imagenet(features: tf.Tensor, prefix: str) -> tf.Tensor:
+    return layers.Dense(IMAGENET_CLASSES, dtype="float32", name=f"{prefix}imagenet")(features)
 
 
 def _flat(grid: tf.Tensor, options: Options, name: str) -> tf.Tensor:
@@ -118,8 +152,6 @@ def pretrained(encoder: tf_keras.Model, options: Options) -> Iterator[str]:
     """Give a fresh encoder the published weights, and say so; `UserError` where they are not to be had."""
     if options["weights"] == "none":
         return
-    from models.efficientnet_lite.weights import FILES, assign, published_weights
-
     count = assign(encoder, published_weights(options["variant"]))
     yield f"begins with the ImageNet weights of {FILES[options['variant']][0]}: {count:,} numbers"
 
@@ -130,7 +162,8 @@ def recipe(options: Options) -> tuple[Stage, ...]:
         name="pairs",
         learner="pairs",
         loss_weights={"info_nce": 1.0},
-        settings={"temperature": 0.05},
+        settings={"temperature": 0.05, "temperature_is": "learnt"},
+        trainable=LEARNING,
         grouping="pairs:32",
         batch_size=64,
         max_steps=300,
@@ -142,9 +175,10 @@ def recipe(options: Options) -> tuple[Stage, ...]:
         augment="pairs",
         average=0.99,
     )
-    if options["head"] == "none":
+    if options["classifier"] == "none":
         return (pairs,)
-    return (dataclasses.replace(pairs, loss_weights={"info_nce": 1.0, "cross_entropy": 1.0}, max_steps=400),)
+    weights = {"info_nce": 1.0, "cross_entropy": 1.0} | ({"distill": 0.5} if options["distill"] else {})
+    return (dataclasses.replace(pairs, loss_weights=weights, grouping="classes:32", max_steps=600),)
 
 
 SPEC = ModelSpec(

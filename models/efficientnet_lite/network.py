@@ -105,21 +105,22 @@ class FrozenConv(layers.Layer):
         return tf.nn.bias_add(tf.nn.depthwise_conv2d(x, kernel, strides, "SAME"), bias)
 
 
-def stages(x: tf.Tensor, variant: int, last: int, frozen: bool) -> dict[int, tf.Tensor]:
+def stages(x: tf.Tensor, variant: int, last: int, frozen: bool, prefix: str = "") -> dict[int, tf.Tensor]:
     """Features `[batch, h, w, c]` after each stage up to `last`, from pictures about -1..1, three channels.
 
     Stages 1 to 7 have strides 2, 4, 8, 16, 16, 32 and 32; 8 is the convolution of the head, 1,280 wide.
-    Where the statistics of batch norm are `frozen`, gain and offset alone learn.
+    Where the statistics of batch norm are `frozen`, gain and offset alone learn. Names of layers begin with
+    `prefix`.
     """
-    x = _relu(_conv(x, STEM, 3, 2, "stem", frozen), "stem")
+    x = _relu(_conv(x, STEM, 3, 2, f"{prefix}stem", frozen), f"{prefix}stem")
     found: dict[int, tf.Tensor] = {}
     for number, block in enumerate(blocks(variant)):
         if block.stage > last:
             return found
-        x = _block(x, block, f"block{number}", frozen)
+        x = _block(x, block, f"{prefix}block{number}", frozen)
         found[block.stage] = x
     if last == WHOLE:
-        found[WHOLE] = _relu(_conv(x, HEAD, 1, 1, "head", frozen), "head")
+        found[WHOLE] = _relu(_conv(x, HEAD, 1, 1, f"{prefix}head", frozen), f"{prefix}head")
     return found
 
 

@@ -1,8 +1,8 @@
 """`python -m models.efficientnet_lite.ready`: an encoder that finds photos by drawings before any training.
 
 EfficientNet-Lite0 with its ImageNet weights, cut at stride 16, where the grid of features still says what is
-where. Each place's features are brought to fewer, equally strong numbers: the directions and their spread come
-from the embedded pairs of rendered photos and drawings. Made in seconds, without a network connection.
+where. Each place's features are brought to fewer, equally strong numbers: the directions and their spread are
+those of the embedded pairs of rendered photos and drawings. Made in seconds, without a network connection.
 `retrieve.py --index=PHOTOS` makes and takes it by itself.
 """
 

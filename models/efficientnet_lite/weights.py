@@ -34,6 +34,8 @@ FILES = (
     ),
 )
 """File and SHA-256 of each variant."""
+TEACHER = "teacher_"
+"""Names of layers of a second network begin with it, which keeps the published weights."""
 _NORM = {"weight": "gamma", "bias": "beta", "running_mean": "moving_mean", "running_var": "moving_variance"}
 _COUNTER = "num_batches_tracked"
 
@@ -108,7 +110,8 @@ def assign(encoder: tf_keras.Model, published: Mapping[str, NDArray[np.float32]]
     layers = {name.partition("/")[0] for name in published}
     count = 0
     for weight in encoder.weights:
-        name = weight.name.partition(":")[0].replace("_bn/", "/").replace("depthwise_kernel", "kernel")
+        name = weight.name.partition(":")[0].removeprefix(TEACHER)
+        name = name.replace("_bn/", "/").replace("depthwise_kernel", "kernel")
         if name.partition("/")[0] in layers:
             if name not in published:
                 raise ValueError(f"{name} has no published weights")

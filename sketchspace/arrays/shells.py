@@ -133,9 +133,7 @@ class _Unpickler(_Base):
 class TensorShell:
     """Stands for a PyTorch tensor: a view of the numbers that are stored under `key`, `count` of `type`."""
 
-    def __init__(
-        self, storage: object, offset: Any, shape: Any, strides: Any, *said: object
-    ) -> None:
+    def __init__(self, storage: object, offset: Any, shape: Any, strides: Any, *said: object) -> None:
         if type(storage) is not tuple or any(type(axes) is not tuple for axes in (shape, strides)):
             raise ValueError("a tensor is made of something else than stored numbers")
         self.type, self.key, self.count = storage

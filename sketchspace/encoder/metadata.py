@@ -89,7 +89,7 @@ class EncoderCard:
 
     @property
     def usual_views(self) -> Mode:
-        """`mean_distance` for a network that learned of photos or sees a part of the picture; else `single`."""
+        """`mean_distance` for a network that knows photos or sees a part of the picture, else `single`."""
         learned = self.photo_as and not self.centred
         return "mean_distance" if learned or self.input_size < self.image_size else "single"
 

@@ -1,8 +1,8 @@
 """Drawings and photos brought to a common middle, for an encoder that was not trained on pairs of them.
 
 What all drawings have in common, and what all photos have, says nothing of what they show; without it, that
-is with the mean of each domain taken off, the rest can be compared. A gallery knows its photos and no drawings
-yet: edge maps of its photos stand in for these.
+is with the mean of each domain taken off, the rest can be compared. A gallery knows photos and no drawings yet:
+edge maps of its photos stand in for these.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _PRIOR = 10  # photos: with fewer, the mean is mostly what they show, and little
 
 @dataclass(frozen=True, eq=False)
 class Centre:
-    """What is taken off embeddings of drawings and of photos, float32 `[D]` each; what is left gets length 1."""
+    """What is taken off embeddings of drawings and photos, float32 `[D]` each; what is left gets length 1."""
 
     drawings: Floats
     photos: Floats
@@ -56,7 +56,7 @@ class Centre:
 
 
 def centre_of(folder: Path, names: Sequence[str], embedder: Embedder, views: Mode) -> Centre | None:
-    """The centre for a gallery of the photos `names` in `folder`; None where none that is tried can be read."""
+    """The centre for a gallery of the photos `names` in `folder`; None where none of those tried can be read."""
     chosen = [names[at] for at in np.unique(np.linspace(0, len(names) - 1, MOST_PHOTOS).astype(int))]
     read = [both for name in chosen if (both := _both(folder / name, embedder.card)) is not None]
     if not read:
