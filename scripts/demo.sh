@@ -24,14 +24,19 @@ run retrieve.py --run=runs/demo --index=data/sample
 step "5/8 query: find what looks like docs/images/query.png"
 run retrieve.py --query=docs/images/query.png --gallery=galleries/sample --out=hits.png
 
-step "6/8 pairs: render shoes and bags, draw each of them, make edge maps"
+step "6/8 pairs: render shoes and bags, and draw each of them"
 if [ -f data/sample_pairs/manifest.json ]; then
   echo "data/sample_pairs is there already"
 else
-  run -m preprocess --dataset=sample_pairs --photo_as=edges --per_class=80 --out=data/sample_pairs
+  run -m preprocess --dataset=sample_pairs --photo_as=grey --fit=box --image_size=128 --per_class=80 --out=data/sample_pairs
 fi
-step "7/8 train and evaluate on pairs: sketches query, photos are found"
-run train.py --model=twin_resnet --data=data/sample_pairs --run=runs/pairs --max_steps=150 --set width=0.5 --set grouping=pairs:32 --set warmup_steps=20
+step "7/8 train and evaluate on pairs, from ImageNet weights: sketches query, photos are found"
+if [ -d runs/ready ]; then
+  echo "runs/ready is there already"
+else
+  run -m models.efficientnet_lite.ready
+fi
+run train.py --model=efficientnet_lite --data=data/sample_pairs --run=runs/pairs --warm_start_from=runs/ready --set grid_channels=64 --set grouping=pairs:16 --max_steps=60
 run evaluate.py --run=runs/pairs
 step "8/8 index and query: find a boot by drawing it"
 run retrieve.py --run=runs/pairs --index=data/sample_pairs

@@ -6,6 +6,7 @@ import io
 import pickle  # noqa: TID251
 import struct
 import zipfile
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -35,8 +36,11 @@ class _Stored(tuple):
     """What PyTorch gives a name outside of the pickle."""
 
 
-class _Pickler(pickle._Pickler):
-    dispatch = pickle._Pickler.dispatch.copy()
+_Base: Any = pickle._Pickler  # type: ignore[attr-defined,unused-ignore]
+
+
+class _Pickler(_Base):
+    dispatch: ClassVar[dict[Any, Any]] = _Base.dispatch.copy()
 
     def persistent_id(self, value):
         return tuple(value) if type(value) is _Stored else None
@@ -64,7 +68,7 @@ def tensor(key, kind, count, offset, shape, strides):
 
 
 def tensors(**changes):
-    """`grid` is stored with its last axis first, as converted weights are; `steps` from its second number on."""
+    """`grid` is stored with its last axis first, as in converted files; `steps` from its second number."""
     grid = {"offset": 0, "shape": (2, 3, 4), "strides": (3, 1, 6)} | changes
     return {
         "grid": tensor("7", "FloatStorage", 24, **grid),

@@ -6,12 +6,16 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
+from models.registry import MODELS, model_spec
+from tests.small_models import CLASSES as NUM_CLASSES
+from tests.small_models import inputs_of, shared
 from tests.tiny_dataset import CLASSES, write_tiny_dataset
 from tests.training_fixture import data, prepared, request_of, toy, whole  # noqa: F401
 from training.runs import Run
 from training.session import open_session
-from training.warm_start import by_class
+from training.warm_start import by_class, class_weights
 
 
 def test_columns_follow_their_classes(request_of, whole, tmp_path):
@@ -37,3 +41,30 @@ def test_columns_follow_their_classes(request_of, whole, tmp_path):
 def test_a_classifier_of_another_width_stays_fresh():
     theirs, fresh = np.ones((5, 3), np.float32), np.zeros((4, 3), np.float32)
     assert by_class(theirs, ("a", "b", "c"), fresh, ("c", "b", "a")) is theirs
+
+
+def classifying(name):
+    """The model at its smallest, with a classifier if it can have one."""
+    return shared(model_spec(name), pretrain=".", classifier="classes")
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_columns_that_follow_classes_are_those_of_the_logits(name):
+    """With the columns in another order the same logits come in that order, and nothing else changes."""
+    encoder = classifying(name)
+    names = class_weights(encoder, NUM_CLASSES)
+    if "logits" not in encoder.output_shape:
+        assert not names
+        return
+    batch = inputs_of(model_spec(name).inputs, 2)
+    before = {key: value.numpy() for key, value in encoder(batch).items()}
+    order = np.random.default_rng(0).permutation(NUM_CLASSES)
+    moved = [weight for weight in encoder.weights if weight.name in names]
+    assert 1 <= len(moved) <= 2
+    for weight in moved:
+        weight.assign(weight.numpy()[..., order])
+    after = encoder(batch)
+    scale = np.abs(before["logits"]).max()
+    np.testing.assert_allclose(after["logits"] / scale, before["logits"][..., order] / scale, atol=1e-5)
+    np.testing.assert_array_equal(after["embedding"], before["embedding"])
+    assert np.abs(before["logits"] - before["logits"][..., order]).max() > scale / 10

@@ -12,9 +12,6 @@ from numpy.typing import NDArray
 from sketchspace.errors import UserError, shown
 from training.runs import Run, classes_of
 
-CLASSIFIER = "logits/"
-"""Weights of this layer have one column for each class."""
-
 
 def warm_start(encoder: tf_keras.Model, source: Path, classes: tuple[str, ...]) -> Iterator[str]:
     """Give `encoder` the best weights of the run `source` wherever name and shape are equal.
@@ -25,10 +22,11 @@ def warm_start(encoder: tf_keras.Model, source: Path, classes: tuple[str, ...]) 
     """
     tf_keras.backend.reset_uids()  # layers without a name of their own are counted from one again
     run = Run(source)
-    theirs = {weight.name: weight.numpy() for weight in run.load_best().weights}
+    loaded = run.load_best()
+    theirs = {weight.name: weight.numpy() for weight in loaded.weights}
     mine = {weight.name: weight for weight in encoder.weights}
     known = classes_of(run.config())
-    renamed = [name for name in mine if name in theirs and _is_of_classes(theirs[name], name, known)]
+    renamed = [name for name in class_weights(loaded, len(known)) if name in mine]
     if known != classes:
         for name in renamed:
             theirs[name] = by_class(theirs[name], known, mine[name].numpy(), classes)
@@ -53,8 +51,20 @@ def warm_start(encoder: tf_keras.Model, source: Path, classes: tuple[str, ...]) 
         yield f"not used: {', '.join(unused)}"
 
 
-def _is_of_classes(weight: NDArray[np.float32], name: str, classes: tuple[str, ...]) -> bool:
-    return CLASSIFIER in name and weight.shape[-1:] == (len(classes),)
+def class_weights(encoder: tf_keras.Model, num_classes: int) -> list[str]:
+    """Names of the weights with one column for each class: those of the last layers before `logits`.
+
+    Layers without weights, such as one that picks the last answer of several, are looked through.
+    """
+    found: list[str] = []
+    ways = [encoder.output["logits"]] if "logits" in encoder.output_shape else []
+    while ways:
+        layer, node, _ = ways.pop()._keras_history
+        if layer.weights:
+            found += [weight.name for weight in layer.weights if weight.shape[-1:] == (num_classes,)]
+        else:
+            ways += layer.inbound_nodes[node].keras_inputs
+    return list(dict.fromkeys(found))
 
 
 def by_class(

@@ -83,44 +83,48 @@ def build(options: Options, shapes: Shapes) -> tf_keras.Model:
     (`pool=grid`: where on the object something is tells two shoes apart) or its mean, after a linear map
     of each place to `grid_channels` and one of everything to `embedding_size` where these are not 0; of
     unit length with `normalize`. `classifier=classes` adds `logits` by `CosineClassifier`;
-    `classifier=imagenet` has the 1,000 published ones. `distill` (with `cut=8` and `pool=mean`) adds the term
-    `distill` `[batch]`: the cross-entropy, in nats, between what the published network says of the picture and
-    what this one says through the published classifier (Hinton et al. 2015, at temperature 1).
+    `classifier=imagenet` has the 1,000 published ones. `distill` adds the term `distill` `[batch]`: the
+    cross-entropy, in nats, of what this network says of a picture under what the published one says, both
+    through the published classifier (Hinton et al. 2015, at temperature 1). It wants the whole network.
     """
     image, x = image_input(shapes.image_size, "ink", shapes.channels)
     if shapes.channels == 1:
         x = layers.Concatenate(name="grey")([x, x, x])
     x = layers.Rescaling(-255.0 / 128.0, 1.0, name="pixels")(x)  # (level - 127) / 128
-    cuts = [options["cut"], *([options["second_cut"]] if options["second_cut"] else [])]
-    found = stages(x, options["variant"], max(cuts), options["batch_norm"] == "frozen")
-    parts = [_flat(found[cut], options, f"stage{cut}") for cut in cuts]
-    features = parts[0]
-    if len(parts) > 1:
-        parts = [
-            layers.UnitNormalization(name=f"unit{cut}")(part) for cut, part in zip(cuts, parts, strict=True)
-        ]
-        features = layers.Concatenate(name="both")(parts)
-    if options["embedding_size"]:
-        features = layers.Dense(options["embedding_size"], use_bias=False, dtype="float32", name="project")(
-            features
-        )
+    features = _features(x, options)
     outputs = {"embedding": plain_or_unit(features, options["normalize"])}
     if options["classifier"] == "classes":
         outputs["logits"] = CosineClassifier(shapes.num_classes, name="logits")(features)
     if options["classifier"] == "imagenet":
         outputs["logits"] = _imagenet(features, "")
     if options["distill"]:
-        if options["cut"] != WHOLE or options["pool"] != "mean" or options["embedding_size"]:
-            raise UserError(
-                "distill=true wants the whole network: --set cut=8 --set pool=mean, no embedding_size"
-            )
-        teacher = _flat(
-            stages(x, options["variant"], WHOLE, True, TEACHER)[WHOLE], options, f"{TEACHER}features"
-        )
-        outputs["distill"] = CrossEntropy(name="distill")(
-            [_imagenet(teacher, TEACHER), _imagenet(features, "")]
-        )
+        outputs["distill"] = _distilled(x, features, options)
     return tf_keras.Model({"image": image}, outputs, name="efficientnet_lite")
+
+
+def _features(x: tf.Tensor, options: Options) -> tf.Tensor:
+    """What the embedding is made of, `[batch, D]`; two cuts count equally."""
+    cuts = [options["cut"], *([options["second_cut"]] if options["second_cut"] else [])]
+    found = stages(x, options["variant"], max(cuts), options["batch_norm"] == "frozen")
+    parts = [_flat(found[cut], options, f"stage{cut}") for cut in cuts]
+    if len(parts) > 1:
+        units = [layers.UnitNormalization(name=f"unit{cut}") for cut in cuts]
+        parts = [unit(part) for unit, part in zip(units, parts, strict=True)]
+        parts = [layers.Concatenate(name="both")(parts)]
+    if options["embedding_size"]:
+        project = layers.Dense(options["embedding_size"], use_bias=False, dtype="float32", name="project")
+        return project(parts[0])
+    return parts[0]
+
+
+def _distilled(x: tf.Tensor, features: tf.Tensor, options: Options) -> tf.Tensor:
+    if options["cut"] != WHOLE or options["pool"] != "mean" or options["embedding_size"]:
+        raise UserError(
+            "distill=true wants the whole network: --set cut=8 --set pool=mean, no embedding_size"
+        )
+    grid = stages(x, options["variant"], WHOLE, True, TEACHER)[WHOLE]
+    teacher = _flat(grid, options, f"{TEACHER}features")
+    return CrossEntropy(name="distill")([_imagenet(teacher, TEACHER), _imagenet(features, "")])
 
 
 class CrossEntropy(layers.Layer):

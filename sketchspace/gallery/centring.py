@@ -1,8 +1,8 @@
 """Drawings and photos brought to a common middle, for an encoder that was not trained on pairs of them.
 
 What all drawings have in common, and what all photos have, says nothing of what they show; without it, that
-is with the mean of each domain taken off, the rest can be compared. A gallery knows photos and no drawings yet:
-edge maps of its photos stand in for these.
+is with the mean of each domain taken off, the rest can be compared. A gallery knows photos, and no drawings
+yet: edge maps of its photos stand in for these.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Centre:
 
 
 def centre_of(folder: Path, names: Sequence[str], embedder: Embedder, views: Mode) -> Centre | None:
-    """The centre for a gallery of the photos `names` in `folder`; None where none of those tried can be read."""
+    """The centre of a gallery of photos `names` in `folder`; None where none of those tried is readable."""
     chosen = [names[at] for at in np.unique(np.linspace(0, len(names) - 1, MOST_PHOTOS).astype(int))]
     read = [both for name in chosen if (both := _both(folder / name, embedder.card)) is not None]
     if not read:
