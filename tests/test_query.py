@@ -125,16 +125,27 @@ def test_indexing_by_the_command_makes_a_gallery_that_answers(run_and_data, tmp_
     assert len(json.loads(done.stdout)["hits"]) == 60
 
 
-def test_a_query_imports_neither_tensorflow_nor_matplotlib_nor_the_network(gallery_folder, tmp_path):
+@pytest.mark.parametrize("pictures", [True, False])
+def test_a_query_imports_neither_tensorflow_nor_matplotlib_nor_the_network(
+    gallery_folder, tmp_path, pictures
+):
+    """And a picture needs no reader of strokes or of SVG."""
     names = write_queries(tmp_path)
+    more = ["resvg_py", "svgelements", "h5py"]
+    if pictures:
+        names = [name for name in names if name.endswith(".png")]
+        more += ["sketchspace.sketch.readers", "sketchspace.sketch.svg_source", "sketchspace.arrays.shells"]
+    else:
+        more = ["h5py"]
     code = (
         "import sys, retrieve\n"
         "from sketchspace import cli\n"
         "try: cli.run(retrieve.main)\n"
         "except SystemExit as end: assert not end.code, end.code\n"
         "banned = {'tensorflow', 'tf_keras', 'keras', 'matplotlib', 'tensorflow_datasets', 'scipy', 'pandas',"
-        " 'models', 'training', 'learners'}\n"
-        "print('imported:', sorted(banned & {name.split('.')[0] for name in sys.modules}))\n"
+        f" 'models', 'training', 'learners', *{more}}}\n"
+        "loaded = {name.split('.')[0] for name in sys.modules} | set(sys.modules)\n"
+        "print('imported:', sorted(banned & loaded))\n"
     )
     flags = [f"--query={name}" for name in names]
     done = subprocess.run(

@@ -62,9 +62,7 @@ class Embedder:
                 embedder = Embedder(card, _Interpreters(path, threads or os.cpu_count() or 1))
                 embedder._check_input()
                 embedder.encode(_example(card.image_size))
-            except (
-                Exception
-            ) as error:  # what the interpreter raises for a broken file is not one kind of error
+            except Exception as error:  # for a broken file the interpreter raises this or that
                 failure = shown(str(error).split("\n")[0], 300)
         if failure is not None:
             raise UserError(f"{path} is not the encoder that {CARD_FILE} describes ({failure})")

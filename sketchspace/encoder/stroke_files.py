@@ -6,8 +6,6 @@ from os import PathLike
 from pathlib import Path
 
 from sketchspace.pictures.decode import VECTORS
-from sketchspace.pictures.svg_strokes import read_svg_strokes
-from sketchspace.sketch.readers import read_strokes
 from sketchspace.sketch.records import TEXTS
 from sketchspace.sketch.strokes import Sketch
 
@@ -25,7 +23,14 @@ def read_sketch(path: str | PathLike[str], line: int = 1) -> Sketch:
 
 
 def strokes_in(path: Path, line: int = 1) -> tuple[Sketch, tuple[str, ...]]:
-    """One drawing as `read_sketch`, and notes on what was left out of it."""
+    """One drawing as `read_sketch`, and notes on what was left out of it.
+
+    The readers are imported here: most queries are pictures, and need none of them.
+    """
     if path.suffix.lower() in VECTORS:
+        from sketchspace.pictures.svg_strokes import read_svg_strokes
+
         return read_svg_strokes(path)
+    from sketchspace.sketch.readers import read_strokes
+
     return read_strokes(path, line)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from sketchspace.errors import UserError
 from sketchspace.pictures.clutter import LEAST_SIDE
-from sketchspace.pictures.decode import Decoded, decode
+from sketchspace.pictures.decode import decode
 from sketchspace.pictures.ink import (
     INVERTED,
     LINE_INK,
@@ -24,6 +24,7 @@ from sketchspace.pictures.ink import (
     line_width,
     resized,
 )
+from sketchspace.pictures.opened import Decoded
 from sketchspace.pictures.sheet import STRAIGHTENED, straightened
 from sketchspace.sketch.raster import drawing_room, line_width_of, rasterize
 from sketchspace.sketch.strokes import Sketch
@@ -77,8 +78,10 @@ def load_drawing(source: Path | bytes | Pixels | Decoded, size: int, whole: bool
 def _flattened(decoded: Decoded) -> Decoded:
     """A photo of a sheet on a table as the sheet alone; large pictures no larger than lines need."""
     pixels, notes = decoded.pixels, decoded.notes
-    if max(pixels.shape) >= LEAST_SIDE and (sheet := straightened(pixels)) is not None:
-        pixels, notes = sheet, (*notes, STRAIGHTENED)
+    if not decoded.drawn and max(pixels.shape) >= LEAST_SIDE:
+        sheet = straightened(pixels)
+        if sheet is not None:
+            pixels, notes = sheet, (*notes, STRAIGHTENED)
     if max(pixels.shape) > _LONGEST:
         pixels = resized(pixels, _LONGEST)
     return replace(decoded, pixels=pixels, notes=notes)

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from sketchspace.errors import UserError
 from sketchspace.pictures.bitmaps import load_drawing
-from sketchspace.pictures.decode import drawn_svg, read_bytes
+from sketchspace.pictures.decode import read_bytes
 from sketchspace.pictures.ink import LINE_INK, find_ink
+from sketchspace.pictures.svg_decode import drawn_svg
 from sketchspace.pictures.svg_picture import picture_size
 from sketchspace.sketch.errors import BadDrawing
 from sketchspace.sketch.raster import rasterize

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import orjson
 
-from sketchspace.arrays.safe_numpy import read_npz
 from sketchspace.errors import UserError
 from sketchspace.sketch.canvas import parse_canvas, read_canvas
 from sketchspace.sketch.errors import MAX_LINE_BYTES, BadDrawing
@@ -87,6 +86,8 @@ def read_stroke3_npz(path: Path) -> dict[str, list[Sketch]]:
     These are the files of the sketch-rnn data sets, with arrays "train", "valid" and "test". Raises
     `UserError` for broken files and for arrays of another form.
     """
+    from sketchspace.arrays.safe_numpy import read_npz
+
     try:
         return {
             split: [from_stroke3(rows) for rows in drawings] for split, drawings in read_npz(path).items()
