@@ -105,9 +105,10 @@ class Pairs(Learner):
 
 
 def _same_object(batch: Batch) -> tf.Tensor:
-    """Whether a sketch and a photo are of one object, bool `[N, N]`; symmetric, since they come in pairs."""
+    """Whether a sketch and a photo belong together, bool `[N, N]`: of one object, or a pair of one class."""
     sketch, photo = members(tf.stack([batch["label"], batch["instance"]], axis=1), 2)
-    return tf.reduce_all(sketch[:, None] == photo[None], axis=2)
+    paired = tf.eye(tf.shape(sketch)[0], dtype=tf.bool)
+    return tf.reduce_all(sketch[:, None] == photo[None], axis=2) | paired
 
 
 def _nearest_is_own(distances: tf.Tensor, same: tf.Tensor) -> tf.Tensor:

@@ -270,6 +270,17 @@ def test_a_learnt_temperature_begins_where_it_is_told_and_finds_a_better_one():
     assert float(learner.temperature) == pytest.approx(0.01)
 
 
+def test_pairs_of_one_class_belong_together_whatever_objects_they_show():
+    """The photo next to a sketch is of another object of its class; all classes of the batch differ."""
+    learner = learner_of("pairs", {"info_nce": 1.0, "triplet": 1.0}, logits=False)
+    points = vectors(8)
+    points[1::2] = points[0::2] + 0.01
+    batch = {"label": tf.repeat(tf.range(4), 2), "instance": tf.range(8)}
+    scores = learner.scores_of(batch, {"embedding": tf.constant(points)})
+    np.testing.assert_array_equal(scores["acc_at_1"], 1)
+    np.testing.assert_array_equal(scores["triplet_accuracy"], 1)
+
+
 def test_a_teacher_is_heard_about_photos_alone():
     image = tf_keras.Input((4,), name="image")
     outputs = {"embedding": tf_keras.layers.Dense(3)(image), "distill": image[:, 0]}
