@@ -29,6 +29,7 @@ SMALL = {
     "head": "16",
     "snapshots": "3",
     "grid_channels": "8",
+    "cut": "3",
     "distill": "false",  # its teacher is a second network, which has a test of its own
     "crop": "1.0",
     "stride": "1",

@@ -138,7 +138,7 @@ def test_a_failure_while_writing_leaves_nothing(tmp_path, monkeypatch):
     def fail(run):
         raise OSError("disk full")
 
-    monkeypatch.setattr("training.export.export_run", fail)
+    monkeypatch.setattr("training.untrained.export_run", fail)
     with pytest.raises(OSError, match="disk full"):
         list(convert(tiny(tmp_path, flat_of(shared(sketch_a_net.SPEC)))))
     assert [path.name for path in tmp_path.iterdir()] == ["weights.npy"]

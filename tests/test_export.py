@@ -181,6 +181,7 @@ def test_an_export_takes_the_place_of_an_older_one_in_silence_and_says_what_it_i
         "channels": 1,
         "photo_as": "",
         "fit": "box",
+        "centred": False,
         "embedding_size": 24,
         "classes": list(CLASSES),
         "fingerprint": folder.manifest.fingerprint,

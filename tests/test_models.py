@@ -175,6 +175,8 @@ def test_recipe_names_a_known_learner_and_positive_numbers(spec):
     for preset in ("default", *spec.presets):
         for stage in spec.recipe(small_options(spec, preset=preset)):
             assert stage.max_steps > 0 < stage.batch_size
+            if "cross_entropy" in stage.loss_weights and "logits" not in encoder.output_shape:
+                encoder = shared(spec, preset=preset)
             build_learner(stage.learner, encoder, stage.loss_weights, {})
 
 

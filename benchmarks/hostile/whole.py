@@ -37,6 +37,7 @@ CARD: dict[str, Any] = {
     "photo_as": "grey",
     "fit": "box",
     "input_size": SIZE,
+    "centred": False,
     "schema_version": 3,
     "step": 500.0,
 }
