@@ -28,7 +28,7 @@ MEANINGS = {
     "objective": "what is learned first: the classes, or triplets with a classifier afterwards",
     "picture_size": "numbers that the picture's half of the combined model gives",
     "pool": "features of all places (grid), or their mean",
-    "pixels": "how pixels enter: ink 0..1, paper 1..0, less the mean image or level, as for ImageNet",
+    "pixels": "how pixels enter: ink 0..1, paper 1..0, less the mean image, or less the mean level",
     "preset": "a named set of options, changed by those that are given",
     "pretrain": "data set folder that the network classifies first, . for the run's own; empty for none",
     "representation": "what of the VRNN's state is the embedding",

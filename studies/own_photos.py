@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from evaluation.bootstrap import interval
 from sketchspace import cli
-from sketchspace.encoder.query import drawings_of
 from sketchspace.encoder.stroke_files import STROKES
 from sketchspace.errors import UserError, shown
 from sketchspace.gallery.gallery import Gallery
@@ -80,10 +79,8 @@ def ranks_of(gallery: Gallery, folder: Path, pairs: list[tuple[str, int]]) -> ND
     """The place of each drawing's own photo, from 1."""
     ranks = []
     for name, number in pairs:
-        query = drawings_of([gallery.read(folder / name)])
-        embedding = gallery.encode(gallery.embedder, query).embedding
-        hits = gallery.search_vectors(embedding, len(gallery))[0]
-        ranks.append(next(hit.rank for hit in hits if hit.index == number))
+        _, found = gallery.kneighbors(gallery.embed([folder / name]), len(gallery))
+        ranks.append(1 + int(np.flatnonzero(found[0] == number)[0]))
     return np.array(ranks, np.int64)
 
 

@@ -87,8 +87,7 @@ class Session:
         spec = model_spec(self.config["model"])
         with self.run_config.train_distribute.scope():
             yield from spec.pretrained(encoder, self.config["model_options"])
-        if "warm_start_from" in self.config:
-            with self.run_config.train_distribute.scope():
+            if "warm_start_from" in self.config:
                 yield from warm_start(encoder, Path(self.config["warm_start_from"]), classes_of(self.config))
 
 

@@ -29,7 +29,6 @@ DEFAULTS: Options = {
     "distill": False,
     "batch_norm": "frozen",
     "weights": "imagenet",
-    "pixels": "imagenet",
     "normalize": True,
 }
 LIMITS: Mapping[str, tuple[Any, ...]] = {
@@ -42,7 +41,6 @@ LIMITS: Mapping[str, tuple[Any, ...]] = {
     "classifier": ("none", "classes", "imagenet"),
     "batch_norm": ("frozen", "trained"),
     "weights": ("imagenet", "none"),
-    "pixels": ("imagenet",),
 }
 PRESETS: Mapping[str, Options] = {
     "imagenet": {"cut": WHOLE, "pool": "mean", "classifier": "imagenet", "normalize": False},

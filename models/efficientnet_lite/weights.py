@@ -64,22 +64,24 @@ def published_weights(variant: int, file: Path | None = None) -> dict[str, NDArr
     Kernels are `[height, width, in, out]`, of depthwise convolutions `[height, width, channels, 1]`, of the
     classifier of 1,000 classes `[1280, 1000]`. Raises `UserError` for a file with other names.
     """
-    path = file or weights_file(variant)
+    path, names = file or weights_file(variant), dict(_names(variant))
     given = {name: array for name, array in read_state_dict(path).items() if not name.endswith(_COUNTER)}
-    found = {}
+    missing, unknown = sorted(set(names.values()) - given.keys()), sorted(given.keys() - names.values())
+    if missing:
+        raise UserError(f"{path} has no {missing[0]}; give weights of efficientnet_lite {variant}")
+    if unknown:
+        raise UserError(f"{path} holds {unknown[0]} and {len(unknown) - 1} more that no layer has")
+    return {mine: _ours(given[theirs], "_depthwise/" in mine) for mine, theirs in names.items()}
+
+
+def _names(variant: int) -> Iterator[tuple[str, str]]:
+    """Our name and the published one of every array."""
     for layer, norm, name in _layers(variant):
-        kernel = given.pop(f"{name}.weight", None)
-        if kernel is None:
-            raise UserError(f"{path} has no {name}.weight; give weights of efficientnet_lite {variant}")
-        depthwise = layer.endswith("_depthwise")
-        found[f"{layer}/kernel"] = _ours(kernel, depthwise)
-        if not norm:
-            found[f"{layer}/bias"] = given.pop(f"{name}.bias")
-        for theirs, mine in _NORM.items() if norm else ():
-            found[f"{layer}/{mine}"] = given.pop(f"{norm}.{theirs}")
-    if given:
-        raise UserError(f"{path} holds {sorted(given)[0]} and {len(given) - 1} more that no layer has")
-    return found
+        yield f"{layer}/kernel", f"{name}.weight"
+        if norm:
+            yield from ((f"{layer}/{mine}", f"{norm}.{theirs}") for theirs, mine in _NORM.items())
+        else:
+            yield f"{layer}/bias", f"{name}.bias"
 
 
 def _layers(variant: int) -> Iterator[tuple[str, str, str]]:
@@ -96,8 +98,8 @@ def _layers(variant: int) -> Iterator[tuple[str, str, str]]:
 
 
 def _ours(kernel: NDArray[np.float32], depthwise: bool) -> NDArray[np.float32]:
-    """A kernel `[out, in, h, w]` or `[out, in]` in the order of Keras."""
-    if kernel.ndim == 2:
+    """A kernel `[out, in, h, w]` or `[out, in]` in the order of Keras; what has one axis as it is."""
+    if kernel.ndim <= 2:
         return kernel.T
     return kernel.transpose(2, 3, 0, 1) if depthwise else kernel.transpose(2, 3, 1, 0)
 

@@ -19,8 +19,9 @@ from sketchspace.encoder.inputs import Drawings, Images
 from sketchspace.encoder.metadata import EncoderCard
 from sketchspace.encoder.views import Mode
 from sketchspace.errors import UserError
-from sketchspace.gallery.photo_folder import decode_photo, read_photo
+from sketchspace.gallery.photo_folder import read_photo
 from sketchspace.gallery.search import Floats
+from sketchspace.pictures.decode import decode
 from sketchspace.pictures.photos import load_as
 
 CENTRE_FILE = "centre.npy"
@@ -73,8 +74,10 @@ def _both(path: Path, card: EncoderCard) -> tuple[Images, Images] | None:
     """A photo as the encoder reads it and, with as many channels, its edge map; None if unreadable."""
     try:
         _, data = read_photo(path)
-        photo = decode_photo(data, card).pixels
-        edges = load_as(data, card.image_size, "edges", card.fit).pixels
+        pixels = decode(data).pixels
+        photo, edges = (
+            load_as(pixels, card.image_size, kind, card.fit).pixels for kind in (card.photo_as, "edges")
+        )
     except UserError:
         return None
     return photo, edges if photo.ndim == 2 else np.repeat(edges[..., None], photo.shape[2], axis=2)

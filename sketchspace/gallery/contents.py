@@ -23,6 +23,13 @@ from sketchspace.gallery.thumbnails import decode_thumbnail
 VECTORS_FILE = "vectors.npy"
 HASHED_FILES = (VECTORS_FILE, indexed_items.FILE_NAME, MODEL_FILE, CARD_FILE)
 _AGAIN = "build the gallery again"
+
+
+def hashed_files(centred: bool) -> tuple[str, ...]:
+    """Names of the files of a gallery that `gallery.json` vouches for."""
+    return (*HASHED_FILES, CENTRE_FILE) if centred else HASHED_FILES
+
+
 MAX_THUMBNAIL_BYTES = 1 << 22
 
 
@@ -62,7 +69,7 @@ class Contents:
         """Read a gallery's folder; a missing, changed or mismatching file is a `UserError`."""
         info = GalleryInfo.load(folder)
         centred = CENTRE_FILE in info.sha256
-        for name in (*HASHED_FILES, *([CENTRE_FILE] if centred else [])):
+        for name in hashed_files(centred):
             _check_hash(folder / name, info.sha256.get(name))
         card = EncoderCard.load(folder)
         if (card.image_size, card.vector_size(info.views)) != (info.image_size, info.embedding_size):

@@ -21,7 +21,7 @@ from sketchspace.errors import UserError
 from sketchspace.files import sha256_of
 from sketchspace.gallery import indexed_items
 from sketchspace.gallery.centring import CENTRE_FILE, Centre, unit_length
-from sketchspace.gallery.contents import HASHED_FILES, VECTORS_FILE
+from sketchspace.gallery.contents import VECTORS_FILE, hashed_files
 from sketchspace.gallery.indexed_items import Item
 from sketchspace.gallery.metadata import INFO_FILE, GalleryInfo
 from sketchspace.gallery.search import Floats
@@ -117,11 +117,9 @@ def check_target(out: Path) -> None:
 
 
 def checksums(folder: Path) -> dict[str, str]:
-    """SHA-256 of the files of a filled folder that `gallery.json` vouches for."""
-    names = (*HASHED_FILES, CENTRE_FILE)
-    return {
-        name: sha256_of(folder / name) for name in names if name in HASHED_FILES or (folder / name).is_file()
-    }
+    """SHA-256 by name of the `hashed_files` of a filled folder."""
+    centred = (folder / CENTRE_FILE).is_file()
+    return {name: sha256_of(folder / name) for name in hashed_files(centred)}
 
 
 def describe(folder: Path, card: EncoderCard, ways: Ways, num_items: int, **origin: Any) -> GalleryInfo:
