@@ -132,6 +132,18 @@ def test_a_teacher_stays_and_says_what_the_published_network_says():
     ]
 
 
+def test_labels_of_the_data_are_never_taken_for_classes_of_imagenet():
+    losses = {
+        name: SPEC.recipe(resolve_options(SPEC, {"classifier": name}))[0].loss_weights.keys()
+        for name in ("none", "classes", "imagenet")
+    }
+    assert losses == {
+        "none": {"info_nce"},
+        "classes": {"info_nce", "cross_entropy"},
+        "imagenet": {"info_nce"},
+    }
+
+
 def test_weights_that_are_not_there_are_asked_for(monkeypatch):
     monkeypatch.setattr(weights.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(

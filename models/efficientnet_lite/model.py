@@ -159,7 +159,7 @@ def pretrained(encoder: tf_keras.Model, options: Options) -> Iterator[str]:
 
 
 def recipe(options: Options) -> tuple[Stage, ...]:
-    """Pairs by InfoNCE; with a classifier also cross-entropy over both domains."""
+    """Pairs by InfoNCE; with a classifier of the data's classes also cross-entropy over both domains."""
     pairs = recipes.modern(
         name="pairs",
         learner="pairs",
@@ -177,7 +177,7 @@ def recipe(options: Options) -> tuple[Stage, ...]:
         augment="pairs",
         average=0.99,
     )
-    if options["classifier"] == "none":
+    if options["classifier"] != "classes":
         return (pairs,)
     weights = {"info_nce": 1.0, "cross_entropy": 1.0} | ({"distill": 0.5} if options["distill"] else {})
     return (dataclasses.replace(pairs, loss_weights=weights, grouping="classes:32", max_steps=600),)
